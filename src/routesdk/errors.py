@@ -1,0 +1,300 @@
+"""Every error that routesdk raises: data as fields, and a sentence that says what to do.
+
+Fields are positional, because exceptions cross process borders and keyword-only
+fields break pickling.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+import attrs
+
+
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Known: {', '.join(known) or 'none'}."
+
+
+class RouteSDKError(Exception):
+    """The root of all errors that routesdk raises on purpose."""
+
+
+@attrs.frozen
+class InvalidQueryError(RouteSDKError):
+    """A value that cannot be routed was given as a query."""
+
+    problem: str
+    fix: str = "Give a non-blank string, a Query, or a list of messages with 'role' and 'content'."
+
+    def __str__(self) -> str:
+        return f"Not a query: {self.problem}. {self.fix}"
+
+
+@attrs.frozen
+class ConfigError(RouteSDKError):
+    """A configuration value is unknown, of the wrong type or out of range.
+
+    Attributes:
+        key: Dotted path of the key, such as `mapping.rules[0].name`.
+        value: The offending value, as text.
+        problem: What is wrong with it.
+        fix: What to write instead.
+        source: The file that holds it, where there is one.
+    """
+
+    key: str
+    value: str
+    problem: str
+    fix: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        return f"{where}{self.key} = {self.value}: {self.problem}. {self.fix}"
+
+
+@attrs.frozen
+class UnknownComponentError(RouteSDKError):
+    """A name was asked for that no loaded plugin offers."""
+
+    kind: str
+    name: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"No {self.kind} is named {self.name!r}. {_hint(self.name, self.known)}"
+
+
+@attrs.frozen
+class ComponentConflictError(RouteSDKError):
+    """Two plugins offer the same component name."""
+
+    kind: str
+    name: str
+    distributions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        owners = " and ".join(self.distributions)
+        return (
+            f"The {self.kind} {self.name!r} is offered by {owners}. "
+            f"Uninstall one, or block its plugin: PluginHost(blocked={{...}}) or ROUTESDK_BLOCKED_PLUGINS."
+        )
+
+
+@attrs.frozen
+class PluginLoadError(RouteSDKError):
+    """A component was asked for that a broken plugin offers, or may offer."""
+
+    plugin: str
+    distribution: str
+    problem: str
+    wanted: str = ""
+
+    def __str__(self) -> str:
+        wanted = f"{self.wanted} cannot be built: " if self.wanted else ""
+        return (
+            f"{wanted}plugin {self.plugin!r} of {self.distribution} failed: {self.problem}. "
+            f"Repair or upgrade {self.distribution}, or block the plugin by name."
+        )
+
+
+@attrs.frozen
+class MissingExtraError(RouteSDKError):
+    """A component needs a package that is not installed."""
+
+    component: str
+    install: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.component!r} needs a package that is missing ({self.problem}). Run: {self.install}"
+
+
+@attrs.frozen
+class PredictionError(RouteSDKError):
+    """A policy model returned something that is no prediction."""
+
+    policy_model: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Policy model {self.policy_model!r} returned no valid prediction: {self.problem}."
+
+
+@attrs.frozen
+class PolicyParseError(RouteSDKError):
+    """A policy name was read that the matrix does not define."""
+
+    policy: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.policy!r} is no policy of this router. {_hint(self.policy, self.known)}"
+
+
+@attrs.frozen
+class RuleError(RouteSDKError):
+    """A mapping rule raised, or returned something that is no proposal or refusal."""
+
+    rule: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Rule {self.rule!r} failed: {self.problem}. Repair or remove it, "
+            f'or set on_error = "skip" for it to be passed over and noted in the trace.'
+        )
+
+
+@attrs.frozen
+class UnknownModelError(RouteSDKError):
+    """A model was named that neither the mapping nor the catalogue knows."""
+
+    model: str
+    known: tuple[str, ...]
+    named_by: str = ""
+
+    def __str__(self) -> str:
+        by = f" (named by {self.named_by})" if self.named_by else ""
+        return (
+            f"No model {self.model!r} is known{by}. {_hint(self.model, self.known)} "
+            f"Bind it to a tier, list it in mapping.models, or add it to the catalogue with `with_price`."
+        )
+
+
+@attrs.frozen
+class NoModelAllowedError(RouteSDKError):
+    """Constraints refused every model of the mapping."""
+
+    refusals: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Every model is refused: {'; '.join(self.refusals)}. Relax a constraint, or add a model."
+
+
+@attrs.frozen
+class UnknownPriceError(RouteSDKError):
+    """Money is bounded or summed over a model whose price is not known."""
+
+    model: str
+    known: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"No price is known for {self.model!r}. {_hint(self.model, self.known)} "
+            f"Give one: catalogue.with_price({self.model!r}, "
+            f"input_usd_per_mtok=..., output_usd_per_mtok=...)."
+        )
+
+
+@attrs.frozen
+class BudgetError(RouteSDKError):
+    """A spend source was used in a way that would lose track of money."""
+
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.problem}. {self.fix}"
+
+
+@attrs.frozen
+class CheckpointError(RouteSDKError):
+    """A checkpoint cannot be read, trusted or written."""
+
+    path: str
+    problem: str
+    fix: str = "Load another checkpoint, or write this one again with `save_pretrained`."
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}. {self.fix}"
+
+
+@attrs.frozen
+class MissingPluginError(RouteSDKError):
+    """A checkpoint was saved with parts that no installed plugin offers."""
+
+    checkpoint: str
+    missing: tuple[str, ...]
+    install: str
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint} needs {', '.join(self.missing)}. Run: {self.install}"
+
+
+@attrs.frozen
+class DatasetError(RouteSDKError):
+    """A row of a data file cannot be used."""
+
+    source: str
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.source}, line {self.line}: {self.problem}. Mend the row, or leave it out."
+
+
+@attrs.frozen
+class BackendError(RouteSDKError):
+    """A backend could not answer."""
+
+    backend: str
+    problem: str
+    retryable: bool = False
+
+    def __str__(self) -> str:
+        again = " Trying again may help." if self.retryable else ""
+        return f"Backend {self.backend!r}: {self.problem}.{again}"
+
+
+@attrs.frozen
+class LeakError(RouteSDKError):
+    """Rows would be scored, or trained on, that belong to the other side of the split."""
+
+    purpose: str
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.ids[:5]) + (", …" if len(self.ids) > 5 else "")
+        return (
+            f"{len(self.ids)} rows must not be used for {self.purpose}: {shown}. "
+            f"Take them out; `routesdk.pipeline.split` keeps both sides apart."
+        )
+
+
+@attrs.frozen
+class MetricError(RouteSDKError):
+    """A metric is not defined for what it was given."""
+
+    metric: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.metric} is not defined here: {self.problem}."
+
+
+@attrs.frozen
+class TrainingError(RouteSDKError):
+    """A trainer was given rows from which nothing can be learned."""
+
+    trainer: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"Trainer {self.trainer!r}: {self.problem}. {self.fix}"
+
+
+@attrs.frozen
+class StageError(RouteSDKError):
+    """A stage that an executor ran has failed on one shard."""
+
+    stage: str
+    shard: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Stage {self.stage!r} failed on {self.shard}: {self.problem}."

@@ -1,0 +1,366 @@
+"""PluginHost: finds plugins, builds components by name, keeps broken ones from harming the rest."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import cast
+
+import attrs
+import pluggy
+
+from routesdk import hookspecs
+from routesdk.errors import (
+    ComponentConflictError,
+    ConfigError,
+    MissingExtraError,
+    PluginLoadError,
+    RouteSDKError,
+    UnknownComponentError,
+)
+from routesdk.offers import KINDS, Offered, PluginReport
+from routesdk.protocols import (
+    API_VERSION,
+    Analyst,
+    Backend,
+    Benchmark,
+    Component,
+    Constraint,
+    Executor,
+    Judge,
+    Matrix,
+    Observer,
+    PolicyModel,
+    Rule,
+    SpendSource,
+    Trainer,
+)
+from routesdk.structure import structure
+from routesdk.types import Answer, Decision
+
+logger = logging.getLogger("routesdk")
+
+BUILTINS = tuple(
+    f"routesdk.plugins.{name}"
+    for name in (
+        "cheapest_correct",
+        "cost_budget",
+        "decision_log",
+        "heuristic",
+        "jsonl",
+        "keyword",
+        "length",
+        "linear",
+        "local",
+        "math",
+        "nine_cell",
+        "recorded",
+        "spend",
+        "tag",
+    )
+)
+"""Dotted names of the built-in plugins: loaded like an outsider's, but without an entry point."""
+
+BLOCKED_ENV = "ROUTESDK_BLOCKED_PLUGINS"
+"""Environment variable that names plugins to leave out, separated by commas."""
+
+
+@attrs.define
+class _Loaded:
+    """A plugin as the host found it."""
+
+    name: str
+    distribution: str
+    version: str
+    module: object | None = None
+    blocked: bool = False
+    # Hook name, or "" for the plugin as a whole → what went wrong.
+    errors: dict[str, str] = attrs.field(factory=dict)
+    offered: list[Offered] = attrs.field(factory=list)
+
+
+class PluginHost:
+    """Finds plugins and builds what they offer.
+
+    There is no global host: one is passed to whoever needs it. Building a
+    host imports plugins, but starts nothing.
+
+    Args:
+        plugins: Modules or objects to register beside the installed ones.
+        builtins: Whether to load the built-in plugins.
+        entry_points: Whether to load plugins of installed distributions.
+        blocked: Names of plugins, or of distributions, to leave out; those
+            in `ROUTESDK_BLOCKED_PLUGINS` are added.
+    """
+
+    def __init__(
+        self,
+        plugins: Iterable[object] = (),
+        *,
+        builtins: bool = True,
+        entry_points: bool = True,
+        blocked: Iterable[str] = (),
+    ) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        from_env = os.environ.get(BLOCKED_ENV, "").split(",")
+        self._blocked = frozenset(blocked) | {name.strip() for name in from_env if name.strip()}
+        self._plugins: list[_Loaded] = []
+        if builtins:
+            for dotted in BUILTINS:
+                self._load_builtin(dotted)
+        if entry_points:
+            for point in sorted(
+                importlib.metadata.entry_points(group=hookspecs.PROJECT),
+                key=lambda point: (point.name, point.value),
+            ):
+                self._load_entry_point(point)
+        for plugin in plugins:
+            self._load_object(plugin)
+        self._offers: dict[str, list[Offered]] = {kind: [] for kind in KINDS}
+        for loaded in self._plugins:
+            self._collect(loaded)
+
+    def build(self, kind: str, name: str, options: Mapping[str, object] | None = None) -> object:
+        """Build a component by name from plain, validated options.
+
+        Args:
+            kind: One of `KINDS`.
+            name: The component's name.
+            options: What its config takes.
+
+        Raises:
+            UnknownComponentError: No loaded plugin offers the name.
+            ComponentConflictError: More than one does.
+            PluginLoadError: The plugin that offers it, or may offer it, is broken.
+            MissingExtraError: A package that it needs is not installed.
+            ConfigError: An option is unknown, of the wrong type or out of range.
+        """
+        offered = self.find(kind, name)
+        component = offered.component
+        if component.config is None and isinstance(component.factory, type) and attrs.has(component.factory):
+            # The factory is its own config: a rule of a few fields needs no second class.
+            return structure(dict(options or {}), component.factory, where=_where(offered))
+        arguments = self._arguments(offered, dict(options or {}))
+        try:
+            return component.factory(*arguments)
+        except RouteSDKError:
+            raise
+        except ImportError as error:
+            if component.install:
+                raise MissingExtraError(name, component.install, str(error)) from error
+            raise self._broken(offered, error) from error
+        except Exception as error:
+            raise self._broken(offered, error) from error
+
+    def find(self, kind: str, name: str) -> Offered:
+        """Return the one component of this kind and name, with its owner.
+
+        Raises:
+            UnknownComponentError: No loaded plugin offers the name.
+            ComponentConflictError: More than one does.
+            PluginLoadError: The plugin that offers it, or may offer it, is broken.
+        """
+        if kind not in KINDS:
+            raise UnknownComponentError("kind of component", kind, tuple(KINDS))
+        found = [offered for offered in self._offers[kind] if offered.component.name == name]
+        if len(found) > 1:
+            raise ComponentConflictError(kind, name, tuple(sorted(offered.distribution for offered in found)))
+        if found:
+            return found[0]
+        for loaded in self._plugins:
+            # A plugin that failed as a whole, or in this hook, may well be the one that offers the name.
+            for about in (f"{KINDS[kind]}:{name}", KINDS[kind], ""):
+                if about in loaded.errors:
+                    wanted = f"{kind} {name!r}"
+                    raise PluginLoadError(loaded.name, loaded.distribution, loaded.errors[about], wanted)
+        raise UnknownComponentError(kind, name, self.names(kind))
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Return the names offered for a kind, sorted."""
+        return tuple(sorted({offered.component.name for offered in self._offers[kind]}))
+
+    def plugins(self) -> tuple[PluginReport, ...]:
+        """Report every plugin that was found: what it offers, or what is wrong with it."""
+        return tuple(
+            PluginReport(
+                name=loaded.name,
+                distribution=loaded.distribution,
+                version=loaded.version,
+                components=tuple(loaded.offered),
+                errors=tuple(loaded.errors.values()),
+                blocked=loaded.blocked,
+            )
+            for loaded in self._plugins
+        )
+
+    def benchmark(self, name: str, **options: object) -> Benchmark:
+        """Build a benchmark by name."""
+        return cast("Benchmark", self.build("benchmark", name, options))
+
+    def backend(self, name: str, **options: object) -> Backend:
+        """Build a backend by name."""
+        return cast("Backend", self.build("backend", name, options))
+
+    def judge(self, name: str, **options: object) -> Judge:
+        """Build a judge by name."""
+        return cast("Judge", self.build("judge", name, options))
+
+    def matrix(self, name: str, **options: object) -> Matrix:
+        """Build a matrix by name."""
+        return cast("Matrix", self.build("matrix", name, options))
+
+    def analyst(self, name: str, **options: object) -> Analyst:
+        """Build an analyst by name."""
+        return cast("Analyst", self.build("analyst", name, options))
+
+    def policy_model(self, name: str, **options: object) -> PolicyModel:
+        """Build an untrained policy model by name."""
+        return cast("PolicyModel", self.build("policy model", name, options))
+
+    def trainer(self, name: str, **options: object) -> Trainer:
+        """Build a trainer by name."""
+        return cast("Trainer", self.build("trainer", name, options))
+
+    def rule(self, name: str, **options: object) -> Rule | Constraint:
+        """Build a rule or constraint by name."""
+        return cast("Rule", self.build("rule", name, options))
+
+    def spend_source(self, name: str, **options: object) -> SpendSource:
+        """Build a spend source by name."""
+        return cast("SpendSource", self.build("spend source", name, options))
+
+    def executor(self, name: str, **options: object) -> Executor:
+        """Build an executor by name."""
+        return cast("Executor", self.build("executor", name, options))
+
+    def observer(self, name: str, **options: object) -> Observer:
+        """Build an observer by name."""
+        return cast("Observer", self.build("observer", name, options))
+
+    def watched(self, hook: str) -> bool:
+        """Tell whether any plugin implements an observer hook."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+
+    def routed(self, decision: Decision, observers: Iterable[object] = ()) -> None:
+        """Tell plugins and further observers of a decision."""
+        self._tell("routesdk_routed", observers, {"decision": decision})
+
+    def answered(self, decision: Decision, answer: Answer, observers: Iterable[object] = ()) -> None:
+        """Tell plugins and further observers of an answer."""
+        self._tell("routesdk_answered", observers, {"decision": decision, "answer": answer})
+
+    def _tell(self, hook: str, observers: Iterable[object], arguments: Mapping[str, object]) -> None:
+        # pluggy would stop at the first observer that raises; each must hear, whatever the others do.
+        for impl in getattr(self._manager.hook, hook).get_hookimpls():
+            try:
+                impl.function(*(arguments[name] for name in impl.argnames))
+            except Exception:
+                logger.exception("observer %r raised in %s", impl.plugin_name, hook)
+        for observer in observers:
+            take_note = getattr(observer, hook, None)
+            if take_note is None:
+                continue
+            try:
+                take_note(**arguments)
+            except Exception:
+                logger.exception("observer %r raised in %s", type(observer).__name__, hook)
+
+    def _load_builtin(self, dotted: str) -> None:
+        name = dotted.rpartition(".")[2].replace("_", "-")
+        loaded = _Loaded(name, "routesdk", "")
+        self._admit(loaded, lambda: importlib.import_module(dotted))
+
+    def _load_entry_point(self, point: importlib.metadata.EntryPoint) -> None:
+        distribution = point.dist.name if point.dist else point.value
+        version = point.dist.version if point.dist else ""
+        taken = any(loaded.name == point.name for loaded in self._plugins)
+        name = f"{distribution}:{point.name}" if taken else point.name
+        self._admit(_Loaded(name, distribution, version), point.load)
+
+    def _load_object(self, plugin: object) -> None:
+        name = plugin.__name__ if isinstance(plugin, (ModuleType, type)) else type(plugin).__name__
+        taken = sum(loaded.name.partition("#")[0] == name for loaded in self._plugins)
+        self._admit(_Loaded(f"{name}#{taken + 1}" if taken else name, name, ""), lambda: plugin)
+
+    def _admit(self, loaded: _Loaded, load: Callable[[], object]) -> None:
+        """Load and register one plugin; what goes wrong is kept with it."""
+        self._plugins.append(loaded)
+        if self._blocked & {loaded.name, loaded.distribution}:
+            loaded.blocked = True
+            return
+        try:
+            loaded.module = load()
+            self._manager.register(loaded.module, name=loaded.name)
+        except Exception as error:
+            self._note(loaded, "", error)
+            return
+        for caller in self._manager.get_hookcallers(loaded.module) or ():
+            if not caller.has_spec():
+                self._note(loaded, caller.name, f"it implements {caller.name}, which is no hook of routesdk")
+
+    def _collect(self, loaded: _Loaded) -> None:
+        """Call the offering hooks of one plugin and sort what they return."""
+        for kind, hook in KINDS.items():
+            for impl in getattr(self._manager.hook, hook).get_hookimpls():
+                if impl.plugin_name != loaded.name:
+                    continue
+                try:
+                    components = list(impl.function())
+                except Exception as error:
+                    self._note(loaded, hook, error)
+                    continue
+                for component in components:
+                    self._sort(loaded, kind, component)
+
+    def _sort(self, loaded: _Loaded, kind: str, component: object) -> None:
+        if not isinstance(component, Component):
+            problem = f"it offers {type(component).__name__} {component!r} as a {kind}, not a Component"
+            self._note(loaded, KINDS[kind], problem)
+        elif component.api > API_VERSION:
+            problem = (
+                f"its {kind} {component.name!r} needs contract {component.api}, and this routesdk speaks "
+                f"{API_VERSION}; upgrade routesdk"
+            )
+            self._note(loaded, f"{KINDS[kind]}:{component.name}", problem)
+        else:
+            offered = Offered(
+                kind=kind,
+                component=component,
+                plugin=loaded.name,
+                distribution=loaded.distribution,
+                version=loaded.version,
+            )
+            loaded.offered.append(offered)
+            self._offers[kind].append(offered)
+
+    def _note(self, loaded: _Loaded, about: str, problem: Exception | str) -> None:
+        text = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
+        loaded.errors[about] = text
+        logger.warning("plugin %r of %s: %s", loaded.name, loaded.distribution, text)
+
+    def _arguments(self, offered: Offered, options: dict[str, object]) -> tuple[object, ...]:
+        """Validate options into what the factory takes, if it takes anything."""
+        component = offered.component
+        where = _where(offered)
+        if component.config is not None:
+            return (structure(options, component.config, where=where),)
+        if options:
+            name, value = next(iter(options.items()))
+            raise ConfigError(
+                f"{where}.{name}", repr(value), "no such key", "This component takes no options."
+            )
+        return ()
+
+    def _broken(self, offered: Offered, error: Exception) -> PluginLoadError:
+        problem = f"{type(error).__name__}: {error}"
+        wanted = f"{offered.kind} {offered.component.name!r}"
+        return PluginLoadError(offered.plugin, offered.distribution, problem, wanted)
+
+
+def _where(offered: Offered) -> str:
+    return f"{offered.kind.replace(' ', '_')}.{offered.component.name}"

@@ -1,0 +1,270 @@
+"""The contract between routesdk and its parts. Provisional until 1.0.
+
+A part is any object with the methods of its protocol; nothing needs to be
+subclassed. `routesdk.testing` has a contract check for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+import attrs
+
+from routesdk.types import (
+    Answer,
+    Chunk,
+    Decision,
+    Example,
+    Grade,
+    Policy,
+    PredictionBatch,
+    Proposal,
+    Query,
+    Refusal,
+    Request,
+    Reservation,
+    RouteContext,
+    ShardResult,
+    Spend,
+    Tier,
+    TrainJob,
+    Unscored,
+    Verdict,
+)
+
+API_VERSION = 1
+"""The version of this contract; a component with a newer one is reported and left out."""
+
+
+@runtime_checkable
+class Benchmark(Protocol):
+    """A source of questions."""
+
+    def examples(self) -> Iterator[Example]:
+        """Yield the questions, one at a time: nothing holds them all.
+
+        Raises:
+            DatasetError: A row cannot be used; source and line are named.
+        """
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Something that answers: a provider, a local model, a file of recorded answers."""
+
+    async def generate(self, request: Request) -> Answer:
+        """Answer one request.
+
+        Raises:
+            BackendError: There is no answer; `retryable` says whether to try again.
+        """
+        ...
+
+    def stream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Answer one request piece by piece; the last chunk has the usage.
+
+        Raises:
+            BackendError: There is no answer, or it broke off.
+        """
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Grades one answer, blind to who gave it."""
+
+    async def grade(self, question: str, reference: str, answer: str) -> Verdict | Unscored:
+        """Grade one answer against the reference; `Unscored` where no grade can be read."""
+        ...
+
+
+@runtime_checkable
+class Matrix(Protocol):
+    """A total function from the tiers' grades to a policy."""
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every policy that it can give, each with the tier that serves it by default."""
+        ...
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """The tiers' names, cheapest first."""
+        ...
+
+    def policy(self, grades: tuple[Grade, ...]) -> Policy:
+        """Return the policy of one cell: one grade a tier, cheapest first.
+
+        Raises:
+            ConfigError: There are not as many grades as tiers.
+        """
+        ...
+
+    def reason(self, grades: tuple[Grade, ...]) -> str:
+        """Say in a sentence why the cell has its policy."""
+        ...
+
+
+@runtime_checkable
+class PolicyModel(Protocol):
+    """Predicts, from the query alone, how each tier will fare."""
+
+    def predict(self, queries: Sequence[Query]) -> PredictionBatch:
+        """Predict a batch, in the order of `queries`, for the tiers that are bound."""
+        ...
+
+    def explain(self, query: Query, policy: Policy) -> str:
+        """Write why the query has this policy, which is already decided."""
+        ...
+
+    def bind(self, tiers: tuple[Tier, ...]) -> PolicyModel:
+        """Return a copy that predicts for these tiers, cheapest first.
+
+        A model that it never learned from gets a generic head, and every
+        batch then says so in its notices. A policy model that knows policies
+        alone returns itself.
+        """
+        ...
+
+    def reference(self) -> PredictionBatch | None:
+        """Predict its calibration rows for the bound tiers; None where it kept none.
+
+        From their gains the router finds the threshold that sends a wanted
+        share to the next tier.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything into an existing, empty folder: safetensors and JSON, never pickle."""
+        ...
+
+    def load(self, folder: Path) -> PolicyModel:
+        """Return the policy model that `save` wrote; this one stays as it is.
+
+        Raises:
+            CheckpointError: A file is missing, truncated or not of this kind.
+        """
+        ...
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """May propose a model for one decision. Does no I/O."""
+
+    def propose(self, context: RouteContext) -> Proposal | None:
+        """Propose a model, or return None to leave the decision alone."""
+        ...
+
+
+@runtime_checkable
+class Constraint(Protocol):
+    """May forbid models for one decision. Does no I/O."""
+
+    def refuse(self, context: RouteContext, model: str) -> Refusal | None:
+        """Refuse the model, or return None to allow it."""
+        ...
+
+
+@runtime_checkable
+class Analyst(Protocol):
+    """Writes the reason that a router learns to give."""
+
+    async def reason(self, query: Query) -> str:
+        """Write why the query is easy or hard, from the query alone."""
+        ...
+
+
+@runtime_checkable
+class SpendSource(Protocol):
+    """Keeps count of money. Safe to share between threads."""
+
+    def snapshot(self) -> Spend:
+        """Return what has been settled and reserved until now."""
+        ...
+
+    def reserve(self, cost: Decimal) -> Reservation:
+        """Set `cost` US dollars aside for a call that is about to be made."""
+        ...
+
+    def settle(self, reservation: Reservation, cost: Decimal) -> None:
+        """Replace a reservation by what the call cost in US dollars.
+
+        Raises:
+            BudgetError: The reservation is unknown, or settled already.
+        """
+        ...
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """Turns rows into a policy model."""
+
+    def train(self, job: TrainJob) -> Path:
+        """Train, save the policy model in `job.output`, and return that folder.
+
+        Raises:
+            TrainingError: Nothing can be learned from the rows.
+        """
+        ...
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs a stage over shards, on this machine or on others."""
+
+    def map(self, stage_name: str, shard_files: Sequence[Path]) -> Iterator[ShardResult]:
+        """Run a stage on each file and yield the results as they come.
+
+        Args:
+            stage_name: `package.module:function`; the function takes the
+                shard's path and returns the path that it wrote. Names and
+                files cross machines, never closures.
+            shard_files: One file a shard.
+
+        Yields:
+            One result a shard, failed ones too, in any order.
+        """
+        ...
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Is told of decisions and answers; what it raises is logged and fails nothing."""
+
+    def routesdk_routed(self, decision: Decision) -> None:
+        """Take note of a decision."""
+        ...
+
+
+P_co = TypeVar("P_co", covariant=True)
+
+
+@attrs.frozen(kw_only=True)
+class Component(Generic[P_co]):
+    """A part that a plugin offers by name.
+
+    Attributes:
+        name: In kebab-case; unique among the parts of its kind.
+        factory: Builds the part from a `config` object. Without `config`, the
+            factory is itself an attrs class, built from its own fields, or
+            takes nothing.
+        config: A light attrs class, importable without the part's extra.
+        summary: One line for `routesdk plugins list`.
+        install: The command that installs what the part needs, such as
+            `pip install "routesdk[gemini]"`; empty where it needs nothing.
+        api: The contract's version that the part was written for.
+    """
+
+    name: str
+    factory: Callable[..., P_co]
+    config: type | None = None
+    summary: str = ""
+    install: str = ""
+    api: int = API_VERSION
+
+
+Offer = Iterable[Component[P_co]]

@@ -1,0 +1,215 @@
+"""Strict reading of plain data into attrs classes: nothing is coerced, every error names its key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+
+from routesdk.errors import ConfigError, RouteSDKError
+from routesdk.types import usd
+
+if TYPE_CHECKING:
+    import cattrs
+
+T = TypeVar("T")
+
+
+def structure(data: object, cls: type[T], *, where: str = "", source: str = "") -> T:
+    """Build an attrs class from plain data, such as parsed TOML or JSON.
+
+    Args:
+        data: A mapping of field names to plain values.
+        cls: The attrs class.
+        where: Dotted path of `data` within its file, for errors.
+        source: The file, for errors.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is of the wrong
+            type or out of range. Key, value and fix are named.
+    """
+    import cattrs
+
+    try:
+        return _converter().structure(data, cls)
+    except (
+        cattrs.BaseValidationError,
+        cattrs.errors.StructureHandlerNotFoundError,
+        TypeError,
+        ValueError,
+        RouteSDKError,
+    ) as error:
+        raise _explain(error, data, cls, where, source) from error
+
+
+def unstructure(value: object) -> dict[str, object]:
+    """Turn an attrs class into plain data that `structure` reads back to an equal object."""
+    plain: dict[str, object] = _converter().unstructure(value)
+    return plain
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    import cattrs
+
+    converter = cattrs.Converter(forbid_extra_keys=True, prefer_attrib_converters=False)
+    for kind in (int, float, str, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(Decimal, _decimal)
+    converter.register_structure_hook(Path, _path)
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    converter.register_structure_hook_factory(attrs.has, _strict_table)
+    # cattrs would take a string for a sequence of characters.
+    converter.register_structure_hook_factory(_is_tuple, _strict_tuple)
+    converter.register_unstructure_hook(Decimal, str)
+    converter.register_unstructure_hook(Path, str)
+    return converter
+
+
+def _exactly(kind: type) -> Callable[[object, object], object]:
+    def check(value: object, _: object) -> object:
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if type(value) is not kind:
+            raise TypeError(f"is {_type_name(value)}, not {_TYPE_NAMES[kind]}")
+        if kind is float and value != value:
+            raise ValueError("is not a number")
+        return value
+
+    return check
+
+
+_TYPE_NAMES: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    list: "a list",
+    tuple: "a list",
+    dict: "a table",
+    type(None): "nothing",
+}
+
+
+def _type_name(value: object) -> str:
+    return _TYPE_NAMES.get(type(value), type(value).__name__)
+
+
+def _decimal(value: object, _: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise TypeError(f"is {_type_name(value)}, not an amount")
+    return usd(value)
+
+
+def _path(value: object, _: object) -> Path:
+    if not isinstance(value, (str, Path)):
+        raise TypeError(f"is {_type_name(value)}, not a path")
+    return Path(value)
+
+
+def _strict_table(kind: type, converter: cattrs.Converter) -> Callable[[object, object], object]:
+    from cattrs.gen import make_dict_structure_fn
+
+    read = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
+
+    def check(value: object, as_kind: object) -> object:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"is {_type_name(value)}, not a table of keys")
+        return read(value, as_kind)  # type: ignore[arg-type]
+
+    return check
+
+
+def _is_tuple(kind: object) -> bool:
+    return typing.get_origin(kind) in (tuple, frozenset)
+
+
+def _strict_tuple(kind: object, converter: cattrs.Converter) -> Callable[[object, object], object]:
+    origin = typing.get_origin(kind)
+    item = typing.get_args(kind)[0]
+    as_list = converter.get_structure_hook(list[item])  # type: ignore[valid-type]
+
+    def read(value: object, _: object) -> object:
+        if not isinstance(value, (list, tuple, set, frozenset)):
+            raise TypeError(f"is {_type_name(value)}, not a list")
+        assert origin is not None
+        return origin(as_list(list(value), list[item]))  # type: ignore[valid-type]
+
+    return read
+
+
+def _explain(error: BaseException, data: object, cls: type, where: str, source: str) -> ConfigError:
+    path, leaf, value = _locate(error, [where] if where else [], data)
+    if type(leaf).__name__ == "ForbiddenExtraKeysError":
+        return _unknown_key(leaf, path, value, source)
+    field = _field_of(leaf)
+    if field:
+        # A validator raised; its text begins with the field's name.
+        path, value = [*path, field], _value_in(value, field)
+    key = _dotted(path) or cls.__name__
+    if isinstance(leaf, ConfigError):
+        inner = leaf.key.rpartition(".")[2]
+        joined = leaf.key if not path else key if path[-1] == inner or inner == "usd" else f"{key}.{inner}"
+        return attrs.evolve(leaf, key=joined, source=source)
+    if isinstance(leaf, KeyError):
+        return ConfigError(key, "nothing", "is required", "Add it.", source)
+    text = str(leaf.args[0] if leaf.args else leaf).replace(f"Length of '{field}'", "its length")
+    text = text.removeprefix(f"'{field}' ").partition(" (got ")[0].partition(": ")[0]
+    return ConfigError(key, _show(value), text, "Correct the value.", source)
+
+
+def _dotted(path: list[str]) -> str:
+    return "".join(part if part.startswith("[") else f".{part}" for part in path).lstrip(".")
+
+
+def _locate(error: BaseException, path: list[str], data: object) -> tuple[list[str], BaseException, object]:
+    """Follow the first failing branch of a tree of cattrs errors down to its cause."""
+    from cattrs import AttributeValidationNote, IterableValidationNote
+
+    while isinstance(error, BaseExceptionGroup):
+        # A misspelt key explains a missing one, so it goes first.
+        error = min(error.exceptions, key=lambda each: type(each).__name__ != "ForbiddenExtraKeysError")
+        for note in getattr(error, "__notes__", []):
+            if isinstance(note, AttributeValidationNote):
+                path, data = [*path, note.name], _value_in(data, note.name)
+            elif isinstance(note, IterableValidationNote):
+                part = f"[{note.index}]" if isinstance(note.index, int) else str(note.index)
+                path, data = [*path, part], _value_in(data, note.index)
+    return path, error, data
+
+
+def _value_in(data: object, key: object) -> object:
+    if isinstance(data, Mapping):
+        return data.get(key)
+    if isinstance(data, (list, tuple)) and isinstance(key, int) and key < len(data):
+        return data[key]
+    return data
+
+
+def _field_of(error: BaseException) -> str:
+    """Name the attrs field whose validator raised, if one did."""
+    if len(error.args) > 1 and isinstance(error.args[1], attrs.Attribute):
+        return error.args[1].name
+    # attrs' validators quote the field's name at the start of their text.
+    found = re.match(r"(?:Length of )?'(\w+)'", str(error.args[0]) if error.args else "")
+    return found[1] if found else ""
+
+
+def _unknown_key(error: BaseException, path: list[str], data: object, source: str) -> ConfigError:
+    name = sorted(error.extra_fields)[0]  # type: ignore[attr-defined]
+    known = [field.name for field in attrs.fields(error.cl)]  # type: ignore[attr-defined]
+    near = difflib.get_close_matches(name, known, n=1)
+    fix = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known) or 'none'}."
+    return ConfigError(_dotted([*path, name]), _show(_value_in(data, name)), "no such key", fix, source)
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"

@@ -1,0 +1,59 @@
+"""The words of routesdk as types: frozen, without behaviour that would need a dependency."""
+
+from __future__ import annotations
+
+from routesdk.types.answer import Answer, Chunk, Example, Outcome, Request, Unscored, Verdict
+from routesdk.types.decision import (
+    Decision,
+    OperatingPoint,
+    Proposal,
+    Refusal,
+    RouteContext,
+    Stage,
+    TraceStep,
+)
+from routesdk.types.frozen import FrozenMapping, frozen
+from routesdk.types.money import NANO_USD, Price, Reservation, Spend, Usage, usd
+from routesdk.types.policy import GRADES, Grade, Label, Policy, Tier, distinct_tiers
+from routesdk.types.prediction import Prediction, PredictionBatch
+from routesdk.types.query import Message, Query, QueryLike
+from routesdk.types.training import Dataset, ShardResult, TrainJob
+
+__all__ = [
+    "GRADES",
+    "NANO_USD",
+    "Answer",
+    "Chunk",
+    "Dataset",
+    "Decision",
+    "Example",
+    "FrozenMapping",
+    "Grade",
+    "Label",
+    "Message",
+    "OperatingPoint",
+    "Outcome",
+    "Policy",
+    "Prediction",
+    "PredictionBatch",
+    "Price",
+    "Proposal",
+    "Query",
+    "QueryLike",
+    "Refusal",
+    "Request",
+    "Reservation",
+    "RouteContext",
+    "ShardResult",
+    "Spend",
+    "Stage",
+    "Tier",
+    "TraceStep",
+    "TrainJob",
+    "Unscored",
+    "Usage",
+    "Verdict",
+    "distinct_tiers",
+    "frozen",
+    "usd",
+]

@@ -1,0 +1,124 @@
+"""Money and tokens: exact, with sources."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+import attrs
+
+from routesdk.errors import ConfigError
+
+NANO_USD = Decimal("1e-9")
+"""One nano-dollar: the unit in which amounts are stored as integers."""
+
+
+def usd(value: Decimal | float | int | str) -> Decimal:
+    """Turn a public amount of US dollars into an exact one.
+
+    A float converts by its text: 0.1 becomes `Decimal("0.1")`.
+
+    Raises:
+        ConfigError: The value is no finite amount of zero or more.
+    """
+    if isinstance(value, bool) or not isinstance(value, (Decimal, float, int, str)):
+        raise ConfigError("usd", repr(value), "not an amount of money", "Give a number of US dollars.")
+    try:
+        amount = value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation:
+        raise ConfigError("usd", repr(value), "not a number", "Give a number of US dollars.") from None
+    if not amount.is_finite() or amount < 0:
+        raise ConfigError(
+            "usd", repr(value), "not a finite amount of zero or more", "Give US dollars, 0 or more."
+        )
+    return amount
+
+
+def _optional_usd(value: Decimal | float | int | str | None) -> Decimal | None:
+    return None if value is None else usd(value)
+
+
+@attrs.frozen(kw_only=True)
+class Usage:
+    """What one call used, as the provider counted it.
+
+    Attributes:
+        input_tokens: Tokens of the prompt.
+        output_tokens: Tokens of the answer, thinking included.
+        thinking_tokens: The part of `output_tokens` spent on thinking.
+        cached_input_tokens: The part of `input_tokens` billed as cached.
+        cost_usd: US dollars, or None where the price is unknown.
+        latency_s: Seconds from request to last token.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    cached_input_tokens: int = 0
+    cost_usd: Decimal | None = attrs.field(default=None, converter=_optional_usd)
+    latency_s: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Price:
+    """What a model costs, in US dollars per million tokens.
+
+    Attributes:
+        input_usd_per_mtok: Per million tokens of prompt.
+        output_usd_per_mtok: Per million tokens of answer, thinking included.
+        cached_input_usd_per_mtok: Per million cached tokens of prompt, where the vendor publishes it.
+        source: The page the figures were read from, or `user`.
+        date: The day they were read, as YYYY-MM-DD.
+    """
+
+    input_usd_per_mtok: Decimal = attrs.field(converter=usd)
+    output_usd_per_mtok: Decimal = attrs.field(converter=usd)
+    cached_input_usd_per_mtok: Decimal | None = attrs.field(default=None, converter=_optional_usd)
+    source: str = "user"
+    date: str = ""
+
+    def cost_usd(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> Decimal:
+        """Return the exact cost of a call in US dollars.
+
+        Args:
+            input_tokens: Tokens of the prompt, cached ones included.
+            output_tokens: Tokens of the answer, thinking included.
+            cached_input_tokens: How many of `input_tokens` were cached; they
+                cost the full price where no cached price is published.
+        """
+        cached_price = self.cached_input_usd_per_mtok
+        if cached_price is None:
+            cached_price = self.input_usd_per_mtok
+        fresh_tokens = input_tokens - cached_input_tokens
+        total = fresh_tokens * self.input_usd_per_mtok + cached_input_tokens * cached_price
+        return (total + output_tokens * self.output_usd_per_mtok) / 1_000_000
+
+
+@attrs.frozen(kw_only=True)
+class Spend:
+    """What has been spent so far, at one moment.
+
+    Attributes:
+        settled_usd: Paid for certain.
+        reserved_usd: Promised to calls under way, or unknown; it counts against budgets.
+    """
+
+    settled_usd: Decimal = attrs.field(default=Decimal(0), converter=usd)
+    reserved_usd: Decimal = attrs.field(default=Decimal(0), converter=usd)
+
+    @property
+    def total_usd(self) -> Decimal:
+        """Settled and reserved together: what a budget is held against."""
+        return self.settled_usd + self.reserved_usd
+
+
+@attrs.frozen
+class Reservation:
+    """Money set aside for one call.
+
+    Attributes:
+        id: Unique within its spend source.
+        cost_usd: The amount set aside.
+    """
+
+    id: str
+    cost_usd: Decimal = attrs.field(converter=usd)
