@@ -1,0 +1,44 @@
+"""What a router is worth, in numbers: pure functions of arrays, with intervals."""
+
+from __future__ import annotations
+
+from routesdk.metrics.accuracy import accuracy, accuracy_by, routed_quality
+from routesdk.metrics.calibration import (
+    PerfectCalibration,
+    brier_score,
+    expected_calibration_error,
+    perfect_calibration_error,
+)
+from routesdk.metrics.curves import DeferralCurve, apgr, deferral_curve, pgr
+from routesdk.metrics.intervals import (
+    Interval,
+    apgr_difference,
+    apgr_interval,
+    bootstrap_interval,
+    bootstrap_values,
+    calibration_interval,
+    mean_interval,
+    summarise,
+)
+
+__all__ = [
+    "DeferralCurve",
+    "Interval",
+    "PerfectCalibration",
+    "accuracy",
+    "accuracy_by",
+    "apgr",
+    "apgr_difference",
+    "apgr_interval",
+    "bootstrap_interval",
+    "bootstrap_values",
+    "brier_score",
+    "calibration_interval",
+    "deferral_curve",
+    "expected_calibration_error",
+    "mean_interval",
+    "perfect_calibration_error",
+    "pgr",
+    "routed_quality",
+    "summarise",
+]

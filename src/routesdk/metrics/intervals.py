@@ -1,0 +1,317 @@
+"""Bootstrap intervals, and paired differences on the same resamples.
+
+Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, for
+the percentile interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
+import numpy as np
+
+from routesdk.errors import MetricError
+from routesdk.metrics._input import Floats, column
+from routesdk.metrics.calibration import DEFAULT_BINS, calibration_statistic
+from routesdk.metrics.curves import apgr_statistic
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Statistic: TypeAlias = Callable[[Floats], Floats]
+"""From how often each row was drawn, (resamples, rows), to a value each, (resamples,)."""
+
+DEFAULT_RESAMPLES = 2000
+# Draws held at a time: 8 MB for each array of a statistic.
+_BLOCK_VALUES = 1_000_000
+
+
+@attrs.frozen(kw_only=True)
+class Interval:
+    """A metric with its bootstrap interval.
+
+    Attributes:
+        metric: What was measured.
+        value: The metric on the rows as they are.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        level: Probability that the interval is meant to cover, such as 0.95.
+        resamples: How often the rows were drawn anew.
+        undefined: Resamples on which the metric is not defined (for APGR: the large
+            model was no better); they are left out of the interval, so a number above
+            a few makes it too narrow.
+        seed: Seed of the random generator.
+        rows: Number of rows.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    level: float
+    resamples: int
+    undefined: int
+    seed: int
+    rows: int
+
+
+def mean_statistic(values: npt.ArrayLike) -> Statistic:
+    """Prepare a mean for many resamples.
+
+    Args:
+        values: Any finite numbers, such as qualities, or costs in US dollars, (rows,).
+
+    Returns:
+        A function from counts, (resamples, rows), to means, (resamples,).
+
+    Raises:
+        MetricError: The column is empty or holds NaN.
+    """
+    numbers = column("mean", "values", values)
+
+    def statistic(counts: Floats) -> Floats:
+        return np.asarray(counts @ numbers / counts.sum(axis=1), dtype=np.float64)
+
+    return statistic
+
+
+def bootstrap_values(
+    statistic: Statistic, rows: int, *, resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+) -> Floats:
+    """Evaluate a statistic on rows drawn with replacement.
+
+    Two statistics of the same rows see the same resamples where the seed is the same.
+    To average over independent data sets, average their values, each with its own seed.
+
+    Args:
+        statistic: What to measure; NaN where it is not defined.
+        rows: Number of rows.
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+
+    Returns:
+        One value for each resample, (resamples,).
+
+    Raises:
+        MetricError: No rows or no resamples.
+    """
+    if rows < 1 or resamples < 1:
+        raise MetricError("bootstrap", f"{rows} rows and {resamples} resamples give no interval")
+    generator = np.random.default_rng(seed)
+    values = np.empty(resamples)
+    step = max(1, _BLOCK_VALUES // rows)
+    for low in range(0, resamples, step):
+        size = min(step, resamples - low)
+        drawn = generator.integers(0, rows, size=(size, rows)) + np.arange(size)[:, None] * rows
+        counts = np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
+        values[low : low + size] = statistic(counts.astype(np.float64))
+    return values
+
+
+def bootstrap_interval(
+    metric: str,
+    statistic: Statistic,
+    rows: int,
+    *,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Bound a statistic with a percentile bootstrap interval.
+
+    Args:
+        metric: Its name, for the record and for errors.
+        statistic: What to measure; NaN where it is not defined.
+        rows: Number of rows.
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+        level: Probability to cover, between 0 and 1.
+
+    Returns:
+        The value on the rows as they are, and the interval.
+
+    Raises:
+        MetricError: The statistic is not defined on the rows, or on half of the
+            resamples or more; or an argument is out of range.
+    """
+    if rows < 1:
+        raise MetricError(metric, "there are no rows")
+    value = float(statistic(np.ones((1, rows)))[0])
+    return summarise(
+        metric,
+        value,
+        bootstrap_values(statistic, rows, resamples=resamples, seed=seed),
+        rows=rows,
+        seed=seed,
+        level=level,
+    )
+
+
+def summarise(
+    metric: str, value: float, values: Floats, *, rows: int, seed: int, level: float = 0.95
+) -> Interval:
+    """Turn bootstrap values into an interval, for averages over several data sets too.
+
+    Args:
+        metric: Its name, for the record and for errors.
+        value: The metric on the rows as they are.
+        values: The metric on each resample, (resamples,); NaN where it is not defined.
+        rows: Number of rows.
+        seed: The seed that the resamples were drawn with.
+        level: Probability to cover, between 0 and 1.
+
+    Returns:
+        The value, the interval, and how it came about.
+
+    Raises:
+        MetricError: The value is NaN, or half of the values or more are; or the level
+            is out of range.
+    """
+    if not 0 < level < 1:
+        raise MetricError(metric, f"a level of {level:g} does not lie between 0 and 1")
+    undefined = int(np.isnan(values).sum())
+    if np.isnan(value):
+        raise MetricError(metric, f"it has no value on these {rows} rows")
+    if 2 * undefined >= len(values):
+        raise MetricError(metric, f"it has no value on {undefined} of {len(values)} resamples: too few rows")
+    defined = values[~np.isnan(values)]
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return Interval(
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        level=level,
+        resamples=len(values),
+        undefined=undefined,
+        seed=seed,
+        rows=rows,
+    )
+
+
+def mean_interval(
+    values: npt.ArrayLike, *, resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Bound a mean, such as accuracy or cost per query.
+
+    Args:
+        values: Any finite numbers, (rows,). For a paired difference of means, give the
+            differences.
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+        level: Probability to cover.
+
+    Returns:
+        The mean and its interval, in the unit of the values.
+
+    Raises:
+        MetricError: The column is empty or holds NaN, or an argument is out of range.
+    """
+    statistic = mean_statistic(values)
+    rows = len(np.asarray(values))
+    return bootstrap_interval("mean", statistic, rows, resamples=resamples, seed=seed, level=level)
+
+
+def apgr_interval(
+    score: npt.ArrayLike,
+    medium: npt.ArrayLike,
+    large: npt.ArrayLike,
+    *,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Bound APGR.
+
+    Args:
+        score: As for `curves.apgr`, (rows,).
+        medium: Quality of the medium model's answers, 0 to 1, (rows,).
+        large: Quality of the large model's answers, 0 to 1, (rows,).
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+        level: Probability to cover.
+
+    Returns:
+        APGR and its interval; `undefined` counts the resamples without a gap.
+
+    Raises:
+        MetricError: As for `curves.apgr`, or half of the resamples have no gap.
+    """
+    statistic = apgr_statistic(score, medium, large)
+    rows = len(np.asarray(medium))
+    return bootstrap_interval("APGR", statistic, rows, resamples=resamples, seed=seed, level=level)
+
+
+def apgr_difference(
+    score: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    medium: npt.ArrayLike,
+    large: npt.ArrayLike,
+    *,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Bound the difference in APGR between two rankings of the same rows.
+
+    Args:
+        score: The ranking in question, (rows,).
+        baseline: The ranking to compare it with, (rows,).
+        medium: Quality of the medium model's answers, 0 to 1, (rows,).
+        large: Quality of the large model's answers, 0 to 1, (rows,).
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+        level: Probability to cover.
+
+    Returns:
+        APGR of `score` minus APGR of `baseline`, each pair on one resample.
+
+    Raises:
+        MetricError: As for `apgr_interval`.
+    """
+    ours, theirs = apgr_statistic(score, medium, large), apgr_statistic(baseline, medium, large)
+
+    def statistic(counts: Floats) -> Floats:
+        return ours(counts) - theirs(counts)
+
+    rows = len(np.asarray(medium))
+    return bootstrap_interval(
+        "difference in APGR", statistic, rows, resamples=resamples, seed=seed, level=level
+    )
+
+
+def calibration_interval(
+    probability: npt.ArrayLike,
+    outcome: npt.ArrayLike,
+    *,
+    bins: int = DEFAULT_BINS,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Bound the expected calibration error.
+
+    The bootstrap adds its own noise to the error, which cannot fall below 0, so the
+    interval lies too high where the error is small; `perfect_calibration_error` is
+    the yardstick for that case.
+
+    Args:
+        probability: Predicted probability, 0 to 1, (rows,).
+        outcome: 1 where it happened, else 0, or an expected quality, (rows,).
+        bins: Number of equal-mass bins.
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+        level: Probability to cover.
+
+    Returns:
+        The error and its interval.
+
+    Raises:
+        MetricError: As for `calibration.expected_calibration_error`.
+    """
+    statistic = calibration_statistic(probability, outcome, bins=bins)
+    rows = len(np.asarray(probability))
+    metric = "expected calibration error"
+    return bootstrap_interval(metric, statistic, rows, resamples=resamples, seed=seed, level=level)
