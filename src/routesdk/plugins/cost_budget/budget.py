@@ -1,0 +1,64 @@
+"""The constraint that holds decisions against a budget."""
+
+from __future__ import annotations
+
+import decimal
+from decimal import Decimal
+
+import attrs
+from attrs.validators import gt, le
+
+from routesdk.errors import ConfigError
+from routesdk.types import Refusal, RouteContext, usd
+
+# Multiplying within the ambient context would round, or follow whatever the application has set there.
+_EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+
+
+def _budget(value: Decimal | float | int | str) -> Decimal:
+    try:
+        return usd(value)
+    except ConfigError as error:
+        raise attrs.evolve(error, key="budget_usd") from error
+
+
+@attrs.frozen(kw_only=True)
+class CostBudget:
+    """Refuse all but the cheapest tier's model once a share of the budget is spent.
+
+    A budget downgrades, and never stops: the cheapest tier's model stays
+    allowed, also beyond the whole budget. With a budget of zero the share is
+    reached from the start, so that every query goes to the cheapest tier.
+
+    Attributes:
+        budget_usd: US dollars, 0 or more.
+        downgrade_at: Share of the budget, in (0, 1], from which on the rule refuses.
+
+    Raises:
+        ConfigError: The budget is negative, infinite or no number.
+    """
+
+    budget_usd: Decimal = attrs.field(converter=_budget)
+    downgrade_at: float = attrs.field(default=0.9, validator=[gt(0.0), le(1.0)])
+    _limit_usd: Decimal = attrs.field(init=False, repr=False, eq=False)
+
+    @_limit_usd.default
+    def _limit(self) -> Decimal:
+        return _EXACT.multiply(self.budget_usd, usd(self.downgrade_at))
+
+    def refuse(self, context: RouteContext, model: str) -> Refusal | None:
+        """Refuse the model where the limit is reached and it is not the cheapest tier's.
+
+        Raises:
+            UnknownPriceError: The model would be allowed, and its price is not
+                known: a budget says nothing about money that nobody can count.
+        """
+        spent_usd = context.spend.total_usd
+        if spent_usd >= self._limit_usd and model != context.models[0]:
+            return Refusal(
+                f"{spent_usd} USD are spent or promised, which reaches {self._limit_usd} USD "
+                f"({self.downgrade_at:.4g} of the budget of {self.budget_usd} USD): "
+                f"only {context.models[0]!r} is allowed"
+            )
+        context.catalogue.price(model)
+        return None
