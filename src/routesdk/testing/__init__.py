@@ -1,0 +1,76 @@
+"""The kit for plugin authors: fakes, contract checks, and a pytest plugin.
+
+Each kind of part has a check that calls it as routesdk would, and raises
+`AssertionError` with a sentence that names what is broken and what the
+contract asks: `check_rule(part)`, `check_backend(part)`, and so on.
+
+Names are imported when they are first used, so that the pytest plugin, which
+every pytest of the environment loads, costs nothing until a fixture is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from routesdk.testing.fakes import (
+        MODELS,
+        POLICIES,
+        FakeBackend,
+        FakeJudge,
+        FakeObserver,
+        make_catalogue,
+        make_context,
+        make_decision,
+        make_host,
+        make_prediction,
+        make_query,
+    )
+    from routesdk.testing.rules import check_rule
+    from routesdk.testing.samples import SCRIPTS, odd_queries, script_queries
+
+__all__ = [
+    "MODELS",
+    "POLICIES",
+    "SCRIPTS",
+    "FakeBackend",
+    "FakeJudge",
+    "FakeObserver",
+    "check_rule",
+    "make_catalogue",
+    "make_context",
+    "make_decision",
+    "make_host",
+    "make_prediction",
+    "make_query",
+    "odd_queries",
+    "script_queries",
+]
+
+_HOMES = {
+    "FakeBackend": "fakes",
+    "FakeJudge": "fakes",
+    "FakeObserver": "fakes",
+    "MODELS": "fakes",
+    "POLICIES": "fakes",
+    "SCRIPTS": "samples",
+    "check_rule": "rules",
+    "make_catalogue": "fakes",
+    "make_context": "fakes",
+    "make_decision": "fakes",
+    "make_host": "fakes",
+    "make_prediction": "fakes",
+    "make_query": "fakes",
+    "odd_queries": "samples",
+    "script_queries": "samples",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

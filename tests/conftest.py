@@ -1,0 +1,34 @@
+"""Fixtures and settings that every test shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Set before anything imports huggingface_hub, which reads it once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# CI machines stall now and then: a slow example is no failure of ours.
+settings.register_profile("routesdk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("routesdk")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of recorded outcomes, which is not part of the repository."""
+    named = os.environ.get("ROUTESDK_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no recorded outcomes: {folder} is no folder; set ROUTESDK_DATA to where they are")
+    return folder
