@@ -16,6 +16,15 @@ from routesdk.structure import structure
 from routesdk.types import FrozenMapping, frozen, usd
 
 
+# Converters of their own: type checkers lose the type variables of a generic one.
+def _options(options: Mapping[str, object]) -> FrozenMapping[str, object]:
+    return frozen(options)
+
+
+def _policies(policies: Mapping[str, str]) -> FrozenMapping[str, str]:
+    return frozen(policies)
+
+
 @attrs.frozen(kw_only=True)
 class RuleConfig:
     """One rule of a mapping, by name.
@@ -27,7 +36,7 @@ class RuleConfig:
     """
 
     name: str = attrs.field(validator=min_len(1))
-    options: Mapping[str, object] = attrs.field(factory=FrozenMapping, converter=frozen)
+    options: Mapping[str, object] = attrs.field(factory=FrozenMapping, converter=_options)
     on_error: str = attrs.field(default="raise", validator=in_(("raise", "skip")))
 
 
@@ -41,7 +50,7 @@ class MappingConfig:
         models: Models beyond the tiers' that rules may choose.
     """
 
-    policies: Mapping[str, str] = attrs.field(factory=FrozenMapping, converter=frozen)
+    policies: Mapping[str, str] = attrs.field(factory=FrozenMapping, converter=_policies)
     rules: tuple[RuleConfig, ...] = ()
     models: tuple[str, ...] = ()
 

@@ -117,6 +117,11 @@ class Outcome:
         return float(self.grade is Grade.CORRECT) if self.score is None else self.score
 
 
+def _outcomes(outcomes: Mapping[str, Outcome]) -> FrozenMapping[str, Outcome]:
+    # A converter of its own: type checkers lose the type variables of a generic one.
+    return frozen(outcomes)
+
+
 @attrs.frozen(kw_only=True)
 class Example:
     """A benchmark's question, with its reference and whatever outcomes are known.
@@ -133,4 +138,4 @@ class Example:
     query: Query
     reference: str | None = None
     topic: str | None = None
-    outcomes: Mapping[str, Outcome] = attrs.field(factory=FrozenMapping, converter=frozen)
+    outcomes: Mapping[str, Outcome] = attrs.field(factory=FrozenMapping, converter=_outcomes)

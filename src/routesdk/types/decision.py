@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,11 @@ from routesdk.types.query import Query
 
 if TYPE_CHECKING:
     from routesdk.catalogue import Catalogue
+
+
+def _numbers(values: Iterable[float]) -> tuple[float, ...]:
+    # Not plain `tuple`: type checkers lose its type variable.
+    return tuple(values)
 
 
 @attrs.frozen
@@ -32,7 +37,7 @@ class OperatingPoint:
         source: Who chose it: `checkpoint`, `caller` or `calibration`.
     """
 
-    thresholds: tuple[float, ...] = attrs.field(converter=tuple)
+    thresholds: tuple[float, ...] = attrs.field(converter=_numbers)
     large_share: float | None = None
     source: str = "caller"
 

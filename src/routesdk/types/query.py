@@ -48,6 +48,11 @@ def _tags(tags: Sequence[str] | frozenset[str] | set[str]) -> frozenset[str]:
     return frozenset(tags)
 
 
+def _metadata(metadata: Mapping[str, str]) -> FrozenMapping[str, str]:
+    # A converter of its own: type checkers lose the type variables of a generic one.
+    return frozen(metadata)
+
+
 @attrs.frozen
 class Query:
     """A question to be routed.
@@ -63,7 +68,7 @@ class Query:
     text: str
     messages: tuple[Message, ...] = ()
     tags: frozenset[str] = attrs.field(default=frozenset(), converter=_tags, kw_only=True)
-    metadata: Mapping[str, str] = attrs.field(factory=FrozenMapping, converter=frozen, kw_only=True)
+    metadata: Mapping[str, str] = attrs.field(factory=FrozenMapping, converter=_metadata, kw_only=True)
     id: str = attrs.field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
