@@ -1,0 +1,1 @@
+"""The built-in plugins: each registers exactly as an outsider's does."""
