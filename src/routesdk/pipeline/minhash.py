@@ -6,7 +6,7 @@ Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,10 @@ Pairs = npt.NDArray[np.int64]
 SHINGLE_CHARACTERS = 5
 _HASHES = 64
 _ROWS_PER_BAND = 4
-# Texts a bucket may hold before it is divided by further hashes: templates fill buckets.
+# A bucket with more texts than this is filled by a template, not by duplicates.
 _BUCKET_LIMIT = 64
+_CROWDED_SIMILAR = 0.8
+_BLOCK_PAIRS = 50_000
 # Characters hashed at a time: bounds memory at some 30 MB, whatever the corpus.
 _BLOCK_CHARACTERS = 1_000_000
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -99,9 +101,10 @@ def candidate_pairs(signature: U64, keys: U64, at_least: float) -> Pairs:
     """Find the pairs of texts that may be similar.
 
     A pair becomes a candidate where all four hashes of one of sixteen bands agree
-    (found with probability 0.99 at a similarity of 0.7). A bucket of more than 64
-    texts is divided by the hashes of the next bands, so that templated questions do
-    not cost quadratic time; near-identical texts stay together in it all the same.
+    (found with probability 0.99 at a similarity of 0.7). In a bucket of more than 64
+    texts, which only templates fill, each text is paired with its two neighbours in
+    the order of the further hashes: time stays linear, and near-identical texts are
+    neighbours in some band all the same.
 
     Args:
         signature: Signatures, (texts, 64).
@@ -111,50 +114,42 @@ def candidate_pairs(signature: U64, keys: U64, at_least: float) -> Pairs:
     Returns:
         Distinct pairs (pairs, 2) of row numbers, the smaller first, sorted.
     """
-    found: list[Pairs] = []
+    found = [np.empty((0, 2), dtype=np.int64)]
     for band in range(0, _HASHES, _ROWS_PER_BAND):
         columns = np.roll(signature, -band, axis=1)
-        everyone = np.arange(len(signature), dtype=np.int64)
-        band_keys = _fold(keys, columns[:, :_ROWS_PER_BAND])
-        pairs = _pairs_in_buckets(everyone, band_keys, columns, _ROWS_PER_BAND)
-        if len(pairs):
-            alike = (signature[pairs[:, 0]] == signature[pairs[:, 1]]).mean(axis=1)
-            found.append(pairs[alike >= at_least])
-    if not found:
-        return np.empty((0, 2), dtype=np.int64)
+        band_keys = keys
+        for column in columns[:, :_ROWS_PER_BAND].T:
+            band_keys = _mix(band_keys + _GOLDEN) ^ column
+        for pairs, similarity in _pairs_in_buckets(band_keys, columns):
+            found.append(_estimated(signature, pairs, max(at_least, similarity)))
     return np.asarray(np.unique(np.concatenate(found), axis=0), dtype=np.int64)
 
 
-def _fold(keys: U64, columns: U64) -> U64:
-    for column in columns.T:
-        keys = _mix(keys + _GOLDEN) ^ column
-    return keys
-
-
-def _pairs_in_buckets(members: Pairs, keys: U64, columns: U64, used: int) -> Pairs:
-    """Pair the members that share a key, dividing large buckets by further columns."""
+def _pairs_in_buckets(keys: U64, columns: U64) -> Iterator[tuple[Pairs, float]]:
+    """Pair the rows that share a key, with the similarity that they must have at least."""
     order = np.argsort(keys, kind="stable")
-    members, keys = members[order], keys[order]
-    bounds = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1], [True])))
+    ranked = keys[order]
+    bounds = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1], [True])))
     sizes = np.diff(bounds)
-    found = [np.empty((0, 2), dtype=np.int64)]
-    for size in np.unique(sizes[sizes > 1]):
+    for size in np.unique(sizes[sizes > 1]).tolist():
         starts = bounds[:-1][sizes == size]
         if size <= _BUCKET_LIMIT:
-            # All buckets of one size at once: (buckets, size) members, upper triangle of each.
-            table = np.sort(members[starts[:, None] + np.arange(size)], axis=1)
-            left, right = np.triu_indices(int(size), k=1)
-            found.append(np.stack((table[:, left].ravel(), table[:, right].ravel()), axis=1))
+            # All buckets of one size at once: (buckets, size) rows, upper triangle of each.
+            table = order[starts[:, None] + np.arange(size)]
+            left, right = np.triu_indices(size, k=1)
+            yield np.stack((table[:, left].ravel(), table[:, right].ravel()), axis=1), 0.0
             continue
         for start in starts:
-            bucket = np.sort(members[start : start + size])
-            found.append(_divide(bucket, columns, used))
-    return np.concatenate(found)
+            bucket = order[start : start + size]
+            bucket = bucket[np.lexsort(columns[bucket, _ROWS_PER_BAND:].T[::-1])]
+            for step in (1, 2):
+                yield np.sort(np.stack((bucket[:-step], bucket[step:]), axis=1), axis=1), _CROWDED_SIMILAR
 
 
-def _divide(bucket: Pairs, columns: U64, used: int) -> Pairs:
-    if used + 2 <= columns.shape[1]:
-        finer = _fold(np.zeros(len(bucket), dtype=np.uint64), columns[bucket, used : used + 2])
-        return _pairs_in_buckets(bucket, finer, columns, used + 2)
-    # All 64 hashes agree: near-identical texts, of which a chain is enough.
-    return np.stack((bucket[:-1], bucket[1:]), axis=1)
+def _estimated(signature: U64, pairs: Pairs, at_least: float) -> Pairs:
+    """Keep the pairs whose signatures agree in a large enough share of columns."""
+    kept = [
+        block[(signature[block[:, 0]] == signature[block[:, 1]]).mean(axis=1) >= at_least]
+        for block in np.array_split(pairs, max(1, len(pairs) // _BLOCK_PAIRS))
+    ]
+    return np.asarray(np.concatenate(kept), dtype=np.int64)
