@@ -1,0 +1,283 @@
+"""Money is counted exactly, by threads and processes, and is there again after a restart."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routesdk.errors import BudgetError, ConfigError
+from routesdk.host import PluginHost
+from routesdk.plugins.spend.memory import MemorySpend
+from routesdk.plugins.spend.nano import from_nano, to_nano
+from routesdk.plugins.spend.sqlite import SQLiteSpend
+from routesdk.protocols import SpendSource
+from routesdk.types import NANO_USD, Reservation, Spend
+
+MakeSource = Callable[[], SpendSource]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def make_source(request: pytest.FixtureRequest, tmp_path: Path) -> MakeSource:
+    if request.param == "memory":
+        return MemorySpend
+    return lambda: SQLiteSpend(tmp_path / "spend.db")
+
+
+def test_the_sources_are_built_by_their_names(tmp_path: Path) -> None:
+    host = PluginHost(entry_points=False)
+
+    memory = host.spend_source("memory", settled_usd=8.5)
+    sqlite = host.spend_source("sqlite", path=str(tmp_path / "spend.db"))
+
+    assert isinstance(memory, SpendSource)
+    assert isinstance(sqlite, SpendSource)
+    assert memory.snapshot() == Spend(settled_usd=Decimal("8.5"))
+    assert sqlite.snapshot() == Spend()
+
+
+def test_a_settlement_replaces_its_reservation(make_source: MakeSource) -> None:
+    source = make_source()
+    first, second = source.reserve(Decimal("0.30")), source.reserve(Decimal("0.5"))
+
+    assert source.snapshot() == Spend(reserved_usd=Decimal("0.8"))
+    source.settle(first, Decimal("0.1"))
+
+    assert source.snapshot() == Spend(settled_usd=Decimal("0.1"), reserved_usd=Decimal("0.5"))
+    assert second.cost_usd == Decimal("0.5")
+
+
+def test_a_reservation_is_settled_once(make_source: MakeSource) -> None:
+    source = make_source()
+    reservation = source.reserve(Decimal(1))
+    source.settle(reservation, Decimal(1))
+
+    with pytest.raises(BudgetError, match="settled already"):
+        source.settle(reservation, Decimal(1))
+
+    assert source.snapshot() == Spend(settled_usd=Decimal(1))
+
+
+def test_a_reservation_of_another_source_is_refused(make_source: MakeSource) -> None:
+    source = make_source()
+    source.reserve(Decimal(1))
+
+    for foreign in (MemorySpend().reserve(Decimal(1)), Reservation("1", Decimal(1))):
+        with pytest.raises(BudgetError, match="unknown"):
+            source.settle(foreign, Decimal(1))
+
+    assert source.snapshot() == Spend(reserved_usd=Decimal(1))
+
+
+@pytest.mark.parametrize("amount", [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), Decimal("1e30"), True])
+def test_what_is_no_amount_is_refused_and_counts_nothing(make_source: MakeSource, amount: Decimal) -> None:
+    source = make_source()
+    reservation = source.reserve(Decimal(1))
+
+    with pytest.raises(ConfigError):
+        source.reserve(amount)
+    with pytest.raises(ConfigError):
+        source.settle(reservation, amount)
+
+    assert source.snapshot() == Spend(reserved_usd=Decimal(1))
+    source.settle(reservation, Decimal(0))
+    assert source.snapshot() == Spend()
+
+
+def test_less_than_a_nano_dollar_is_rounded_up(make_source: MakeSource) -> None:
+    source = make_source()
+
+    reservation = source.reserve(Decimal("1e-12"))
+    source.settle(source.reserve(Decimal(0)), Decimal("0.0000000011"))
+
+    assert reservation.cost_usd == NANO_USD
+    assert source.snapshot() == Spend(settled_usd=2 * NANO_USD, reserved_usd=NANO_USD)
+
+
+@given(st.decimals(min_value=0, max_value=10**9, allow_nan=False, places=40))
+def test_an_amount_is_never_rounded_down_nor_by_a_whole_nano_dollar(amount: Decimal) -> None:
+    counted = from_nano(to_nano(amount))
+
+    assert counted.compare(amount) >= 0
+    assert amount.compare(counted - NANO_USD) > 0 or counted == 0
+
+
+def test_threads_lose_no_money(make_source: MakeSource) -> None:
+    source = make_source()
+
+    def spend() -> None:
+        for _ in range(15):
+            source.settle(source.reserve(Decimal("0.2")), Decimal("0.1"))
+        source.reserve(Decimal("0.01"))
+
+    threads = [threading.Thread(target=spend) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert source.snapshot() == Spend(settled_usd=Decimal(6), reserved_usd=Decimal("0.04"))
+
+
+def test_processes_that_start_at_once_lose_no_money(tmp_path: Path) -> None:
+    path = tmp_path / "spend.db"
+    code = (
+        "import sys; from decimal import Decimal\n"
+        "from routesdk.plugins.spend.sqlite import SQLiteSpend\n"
+        "source = SQLiteSpend(sys.argv[1])\n"
+        "for _ in range(20): source.settle(source.reserve(Decimal(1)), Decimal('0.1'))\n"
+        "source.reserve(Decimal('0.5'))\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(3)]
+
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert SQLiteSpend(path).snapshot() == Spend(settled_usd=Decimal(6), reserved_usd=Decimal("1.5"))
+
+
+def test_a_reopened_file_goes_on_counting_and_settles_what_was_open(tmp_path: Path) -> None:
+    path = tmp_path / "spend.db"
+    before = SQLiteSpend(path)
+    before.settle(before.reserve(Decimal(2)), Decimal("1.25"))
+    reservation = before.reserve(Decimal(3))
+    before.close()
+
+    after = SQLiteSpend(path)
+
+    assert after.snapshot() == Spend(settled_usd=Decimal("1.25"), reserved_usd=Decimal(3))
+    after.settle(reservation, Decimal("0.75"))
+    assert after.snapshot() == Spend(settled_usd=Decimal(2))
+    # The first one opens the file again by itself, and sees what the other wrote.
+    assert before.snapshot() == after.snapshot()
+
+
+def test_a_settlement_that_fails_halfway_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "spend.db"
+    source = SQLiteSpend(path)
+    source.settle(source.reserve(Decimal(0)), Decimal(9_000_000_000))
+    reservation = source.reserve(Decimal(1))
+
+    # Two such sums do not fit 64 bits; SQLite would store an inexact float.
+    with pytest.raises(BudgetError, match=r"spend\.db"):
+        source.settle(reservation, Decimal(9_000_000_000))
+
+    assert source.snapshot() == Spend(settled_usd=Decimal(9_000_000_000), reserved_usd=Decimal(1))
+
+
+def test_amounts_are_stored_as_whole_nano_dollars_with_write_ahead_logging(tmp_path: Path) -> None:
+    path = tmp_path / "spend.db"
+    source = SQLiteSpend(path)
+    source.reserve(Decimal("0.000000001"))
+    source.settle(source.reserve(Decimal(1)), Decimal("0.1"))
+
+    reader = sqlite3.connect(path)
+    try:
+        assert reader.execute("SELECT settled_nano FROM account").fetchall() == [(100_000_000,)]
+        assert reader.execute("SELECT reserved_nano FROM reservation").fetchall() == [(1,)]
+        assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    finally:
+        reader.close()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("spent: nothing yet. " * 200)
+    before = path.read_bytes()
+
+    with pytest.raises(BudgetError, match="not a database"):
+        SQLiteSpend(path)
+
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE account (owner TEXT)")
+    other.close()
+    before = path.read_bytes()
+
+    with pytest.raises(BudgetError, match="another program"):
+        SQLiteSpend(path)
+
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "spend.db"
+    SQLiteSpend(path).close()
+    newer = sqlite3.connect(path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+
+    with pytest.raises(BudgetError, match="newer routesdk"):
+        SQLiteSpend(path)
+
+
+@pytest.mark.parametrize("path", ["missing/spend.db", "."])
+def test_a_path_that_cannot_be_opened_is_a_budget_error(tmp_path: Path, path: str) -> None:
+    with pytest.raises(BudgetError, match="cannot be used"):
+        SQLiteSpend(tmp_path / path)
+
+
+def test_a_read_only_file_is_read_but_writing_is_a_budget_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "spend.db"
+    writer = SQLiteSpend(path)
+    writer.settle(writer.reserve(Decimal(1)), Decimal(1))
+
+    def connect_read_only(file: Path, **options: object) -> sqlite3.Connection:
+        connection = real_connect(f"file:{file}?mode=ro", uri=True, **options)  # type: ignore[call-overload]
+        assert isinstance(connection, sqlite3.Connection)
+        return connection
+
+    # File modes stop nobody who tests as root; SQLite's own read-only mode does.
+    real_connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect_read_only)
+    reader = SQLiteSpend(path)
+
+    assert reader.snapshot() == Spend(settled_usd=Decimal(1))
+    with pytest.raises(BudgetError, match="readonly"):
+        reader.reserve(Decimal(1))
+
+
+def test_a_file_that_another_process_holds_is_a_budget_error_after_the_timeout(tmp_path: Path) -> None:
+    path = tmp_path / "spend.db"
+    source = SQLiteSpend(path, busy_timeout_s=0.05)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(BudgetError, match="locked"):
+            source.reserve(Decimal(1))
+    finally:
+        holder.close()
+
+    assert source.reserve(Decimal(1)).cost_usd == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "key"),
+    [
+        ("memory", {"settled_usd": -1}, "spend_source.memory.settled_usd"),
+        ("memory", {"settled_usd": float("nan")}, "spend_source.memory.settled_usd"),
+        ("memory", {"settled": 1}, "spend_source.memory.settled"),
+        ("sqlite", {}, "spend_source.sqlite.path"),
+        ("sqlite", {"path": 7}, "spend_source.sqlite.path"),
+        ("sqlite", {"path": "x", "busy_timeout_s": 0}, "spend_source.sqlite.busy_timeout_s"),
+    ],
+)
+def test_wrong_options_are_config_errors_that_name_the_key(
+    name: str, options: dict[str, object], key: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        PluginHost(entry_points=False).spend_source(name, **options)
+
+    assert caught.value.key == key
