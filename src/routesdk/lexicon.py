@@ -49,6 +49,13 @@ _SPACED_WORD = re.compile(r"\w\S*")
 _LONG_RUN = re.compile("(?:[^\\w\\x00-\\x7f]|[\uff9e\uff9f]){30}")
 _JOINER = "\u034f"
 
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+# Korean writes particles onto the noun, so that a noun would hardly ever stand alone.
+_KOREAN_PARTICLE = re.compile(
+    "(?:은|는|이|가|을|를|의|에|에서|에게|에는|와|과|도|로|으로|만|까지|부터|처럼|보다|이나|나|란|이란|라는|이라는|하고|들|들을|들은|들의|들이)"
+    "(?!\\w)"
+)
+
 
 def fold(text: str) -> str:
     """Return text in the form in which words are compared.
@@ -101,14 +108,18 @@ class _Entry:
         width = len(self.folded)
         at = text.find(self.folded)
         while at >= 0:
-            before, after = text[at - 1 : at] if at else "", text[at + width : at + width + 1]
-            grown = (self.starts and before and _has_edge(before)) or (
-                self.ends and after and _has_edge(after)
-            )
-            if not grown:
+            if not (self._grows_left(text, at) or self._grows_right(text, at + width)):
                 return True
             at = text.find(self.folded, at + 1)
         return False
+
+    def _grows_left(self, text: str, at: int) -> bool:
+        return self.starts and at > 0 and _has_edge(text[at - 1])
+
+    def _grows_right(self, text: str, end: int) -> bool:
+        if not (self.ends and end < len(text) and _has_edge(text[end])):
+            return False
+        return not (_HANGUL.match(self.folded[-1]) and _KOREAN_PARTICLE.match(text, end))
 
 
 class Lexicon:
@@ -116,8 +127,8 @@ class Lexicon:
 
     A word is found whole: not as a part of a longer one, whatever its case or
     compatibility form. In scripts without blanks between words, where a
-    word's edges cannot be seen, it is found anywhere. An edge that is no letter,
-    digit or mark, as in `c++`, may touch anything.
+    word's edges cannot be seen, it is found anywhere; in Korean, also before a
+    particle. An edge that is no letter, digit or mark, as in `c++`, may touch anything.
 
     Args:
         words: Words or phrases, in the order in which they are tried.
