@@ -14,6 +14,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from routesdk.testing.backends import check_backend
+    from routesdk.testing.evidence import check_analyst, check_benchmark, check_judge, check_matrix
     from routesdk.testing.fakes import (
         MODELS,
         POLICIES,
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
         make_query,
     )
     from routesdk.testing.rules import check_rule
+    from routesdk.testing.running import check_executor, check_observer
     from routesdk.testing.samples import SCRIPTS, odd_queries, script_queries
+    from routesdk.testing.spending import check_spend_source
 
 __all__ = [
     "MODELS",
@@ -37,7 +41,15 @@ __all__ = [
     "FakeBackend",
     "FakeJudge",
     "FakeObserver",
+    "check_analyst",
+    "check_backend",
+    "check_benchmark",
+    "check_executor",
+    "check_judge",
+    "check_matrix",
+    "check_observer",
     "check_rule",
+    "check_spend_source",
     "make_catalogue",
     "make_context",
     "make_decision",
@@ -55,7 +67,15 @@ _HOMES = {
     "MODELS": "fakes",
     "POLICIES": "fakes",
     "SCRIPTS": "samples",
+    "check_analyst": "evidence",
+    "check_backend": "backends",
+    "check_benchmark": "evidence",
+    "check_executor": "running",
+    "check_judge": "evidence",
+    "check_matrix": "evidence",
+    "check_observer": "running",
     "check_rule": "rules",
+    "check_spend_source": "spending",
     "make_catalogue": "fakes",
     "make_context": "fakes",
     "make_decision": "fakes",

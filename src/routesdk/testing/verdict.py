@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from routesdk.host import attempt
@@ -36,7 +36,12 @@ def require(kept: bool, part: object, fault: str, promise: str) -> None:
     """
     # Not an assert statement: `python -O` drops those, and a check that checks nothing is a lie.
     if not kept:
-        raise AssertionError(f"{name_of(part)} {fault}. The contract: {promise}.")
+        raise broken(part, fault, promise)
+
+
+def broken(part: object, fault: str, promise: str) -> AssertionError:
+    """Return the failure of a promise that is broken."""
+    return AssertionError(f"{name_of(part)} {fault}. The contract: {promise}.")
 
 
 def call(part: object, about: str, promise: str, function: Callable[..., T], *arguments: object) -> T:
@@ -54,8 +59,7 @@ def call(part: object, about: str, promise: str, function: Callable[..., T], *ar
     """
     result, error = attempt(function, *arguments)
     if error is not None:
-        text = f"{name_of(part)} raises {type(error).__name__} ({_short(error)}) {about}"
-        raise AssertionError(f"{text}. The contract: {promise}.") from error
+        raise broken(part, f"raises {type(error).__name__} ({_short(error)}) {about}", promise) from error
     return result  # type: ignore[return-value]
 
 
@@ -75,7 +79,7 @@ def must_raise(
         f"{did} {about}",
         f"{errors.__name__} is raised, and says what to do",
     )
-    assert error is not None
+    assert error is not None  # For the type checker.
     require(sentence(str(error)), part, f"raises {errors.__name__} without a text {about}", "errors explain")
     return error
 
@@ -87,17 +91,27 @@ def parameters(function: Callable[..., object]) -> tuple[str, ...]:
     return tuple(f"{stars.get(each.kind, '')}{each.name}" for each in found)
 
 
-def awaited(awaitable: Awaitable[T]) -> T:
-    """Wait for the result, in a loop of its own.
+def await_result(
+    part: object, about: str, promise: str, function: Callable[..., object], *arguments: object
+) -> object:
+    """Call a coroutine function of a part that must not raise, and return what it comes to.
+
+    It runs in a loop of its own: checks are called from plain functions.
 
     Raises:
-        AssertionError: A loop is running already: checks are called from plain functions.
+        AssertionError: It raised, or returned something that cannot be awaited.
     """
+    _, outside = attempt(asyncio.get_running_loop)
+    require(
+        outside is not None, part, "is checked inside a running loop", "call checks from a plain function"
+    )
+    awaitable = call(part, about, promise, function, *arguments)
+    require(inspect.isawaitable(awaitable), part, f"returns {type(awaitable).__name__} {about}", promise)
 
-    async def wait() -> T:
-        return await awaitable
+    async def wait() -> object:
+        return await awaitable  # type: ignore[misc]
 
-    return asyncio.run(wait())
+    return call(part, about, promise, asyncio.run, wait())
 
 
 def _short(error: Exception) -> str:
