@@ -117,12 +117,14 @@ def _path(value: object, _: object) -> Path:
 def _strict_table(kind: type, converter: cattrs.Converter) -> Callable[[object, object], object]:
     from cattrs.gen import make_dict_structure_fn
 
-    read = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
+    read: Callable[[object, object], object] = make_dict_structure_fn(
+        kind, converter, _cattrs_forbid_extra_keys=True
+    )
 
     def check(value: object, as_kind: object) -> object:
         if not isinstance(value, Mapping):
             raise TypeError(f"is {_type_name(value)}, not a table of keys")
-        return read(value, as_kind)  # type: ignore[arg-type]
+        return read(value, as_kind)
 
     return check
 
@@ -197,8 +199,8 @@ def _field_of(error: BaseException) -> str:
     """Name the attrs field whose validator raised, if one did."""
     if len(error.args) > 1 and isinstance(error.args[1], attrs.Attribute):
         return error.args[1].name
-    # attrs' validators quote the field's name at the start of their text.
-    found = re.match(r"(?:Length of )?'(\w+)'", str(error.args[0]) if error.args else "")
+    # attrs' validators quote the field's name at the start of their text; other errors quote values.
+    found = re.match(r"(?:Length of )?'(\w+)' must ", str(error.args[0]) if error.args else "")
     return found[1] if found else ""
 
 
