@@ -1,0 +1,132 @@
+"""A JSONL file of decisions and answers that never grows beyond its limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from routesdk.errors import ConfigError
+from routesdk.record import answer_to_dict, decision_to_dict
+from routesdk.types import Answer, Decision
+
+
+class DecisionLog:
+    r"""Append one line to a file for each decision and each answer.
+
+    A line is `{"event": "decision", "time": ..., "decision": {...}}`, where
+    `routesdk.record.decision_from_dict` reads the inner record, or
+    `{"event": "answer", "time": ..., "query_id": ..., "policy": ..., "answer": {...}}`.
+    A line is on its way to the disk when the call returns, and lines of
+    several threads or processes never mix. Set files aside in one process
+    only: others may write a few lines to a file that has just been set aside.
+
+    Args:
+        path: The file; it is made where there is none, its folder is not.
+        include_text: Whether to write answers and explanations word for word;
+            without it, an answer has its length in characters instead.
+        max_bytes: Size beyond which the file is set aside as `path.1`; None for
+            never. A line that is longer than that has a file of its own.
+        kept: How many files that were set aside are kept.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        include_text: bool = False,
+        max_bytes: int | None = None,
+        kept: int = 3,
+    ) -> None:
+        self._path = Path(path)
+        self._include_text = include_text
+        self._max_bytes = max_bytes
+        self._kept = kept
+        self._lock = threading.Lock()
+        try:
+            self._end_torn_line()
+        except OSError as error:
+            # A host only logs what observers raise, so what is wrong with the path must come to light here.
+            raise ConfigError(
+                "decision_log.path",
+                str(self._path),
+                f"cannot be written ({error.strerror})",
+                "Give a file in a folder that exists and can be written to.",
+            ) from error
+
+    def routesdk_routed(self, decision: Decision) -> None:
+        """Write a decision.
+
+        Raises:
+            OSError: The line could not be written.
+        """
+        record = decision_to_dict(decision)
+        if not self._include_text:
+            record["explanation"] = None
+        self._append({"event": "decision", "time": _now(), "decision": record})
+
+    def routesdk_answered(self, decision: Decision, answer: Answer) -> None:
+        """Write an answer, with the query and policy that it belongs to.
+
+        Raises:
+            OSError: The line could not be written.
+        """
+        record = answer_to_dict(answer)
+        if not self._include_text:
+            del record["text"]
+            record["text_characters"] = len(answer.text)
+        self._append(
+            {
+                "event": "answer",
+                "time": _now(),
+                "query_id": decision.query_id,
+                "policy": decision.policy,
+                "answer": record,
+            }
+        )
+
+    def _append(self, row: dict[str, object]) -> None:
+        # ASCII alone: lone surrogates have no UTF-8, and no reader can take a line break for the row's end.
+        line = json.dumps(row, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+        with self._lock:
+            self._make_room(len(line))
+            # Opened for each line: a file that someone moved is begun anew, and forks share nothing.
+            with self._path.open("ab") as file:
+                file.write(line)
+
+    def _end_torn_line(self) -> None:
+        """End the half line that a process may have left when it was killed, so that it spoils no other."""
+        with self._path.open("ab+") as file:
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+
+    def _make_room(self, size: int) -> None:
+        """Set the file aside if `size` more bytes are too many for it."""
+        if self._max_bytes is None:
+            return
+        try:
+            length = self._path.stat().st_size
+        except FileNotFoundError:
+            return
+        if length == 0 or length + size <= self._max_bytes:
+            return
+        for index in range(self._kept, 0, -1):
+            older = self._aside(index - 1) if index > 1 else self._path
+            if older.exists():
+                older.replace(self._aside(index))
+        if self._kept == 0:
+            self._path.unlink()
+
+    def _aside(self, index: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{index}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
