@@ -29,10 +29,13 @@ if TYPE_CHECKING:
         make_prediction,
         make_query,
     )
+    from routesdk.testing.models import check_policy_model
+    from routesdk.testing.policy_model import FakePolicyModel
     from routesdk.testing.rules import check_rule
     from routesdk.testing.running import check_executor, check_observer
     from routesdk.testing.samples import SCRIPTS, odd_queries, script_queries
     from routesdk.testing.spending import check_spend_source
+    from routesdk.testing.training import check_trainer, make_examples, write_dataset
 
 __all__ = [
     "MODELS",
@@ -41,6 +44,7 @@ __all__ = [
     "FakeBackend",
     "FakeJudge",
     "FakeObserver",
+    "FakePolicyModel",
     "check_analyst",
     "check_backend",
     "check_benchmark",
@@ -48,22 +52,27 @@ __all__ = [
     "check_judge",
     "check_matrix",
     "check_observer",
+    "check_policy_model",
     "check_rule",
     "check_spend_source",
+    "check_trainer",
     "make_catalogue",
     "make_context",
     "make_decision",
+    "make_examples",
     "make_host",
     "make_prediction",
     "make_query",
     "odd_queries",
     "script_queries",
+    "write_dataset",
 ]
 
 _HOMES = {
     "FakeBackend": "fakes",
     "FakeJudge": "fakes",
     "FakeObserver": "fakes",
+    "FakePolicyModel": "policy_model",
     "MODELS": "fakes",
     "POLICIES": "fakes",
     "SCRIPTS": "samples",
@@ -74,16 +83,20 @@ _HOMES = {
     "check_judge": "evidence",
     "check_matrix": "evidence",
     "check_observer": "running",
+    "check_policy_model": "models",
     "check_rule": "rules",
     "check_spend_source": "spending",
+    "check_trainer": "training",
     "make_catalogue": "fakes",
     "make_context": "fakes",
     "make_decision": "fakes",
+    "make_examples": "training",
     "make_host": "fakes",
     "make_prediction": "fakes",
     "make_query": "fakes",
     "odd_queries": "samples",
     "script_queries": "samples",
+    "write_dataset": "training",
 }
 
 

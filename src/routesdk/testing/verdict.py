@@ -41,7 +41,9 @@ def require(kept: bool, part: object, fault: str, promise: str) -> None:
 
 def broken(part: object, fault: str, promise: str) -> AssertionError:
     """Return the failure of a promise that is broken."""
-    return AssertionError(f"{name_of(part)} {fault}. The contract: {promise}.")
+    text = f"{name_of(part)} {fault}. The contract: {promise}."
+    # Parts are shown lone surrogates, and repeat them; a terminal could not print those.
+    return AssertionError(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def call(part: object, about: str, promise: str, function: Callable[..., T], *arguments: object) -> T:
