@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
-from typing import cast
+from typing import TypeVar, cast
 
 import attrs
 import pluggy
@@ -43,6 +43,8 @@ from routesdk.structure import structure
 from routesdk.types import Answer, Decision
 
 logger = logging.getLogger("routesdk")
+
+T = TypeVar("T")
 
 BUILTINS = tuple(
     f"routesdk.plugins.{name}"
@@ -364,3 +366,15 @@ class PluginHost:
 
 def _where(offered: Offered) -> str:
     return f"{offered.kind.replace(' ', '_')}.{offered.component.name}"
+
+
+def attempt(call: Callable[..., T], *arguments: object) -> tuple[T | None, Exception | None]:
+    """Call a plugin's function; return its result, or the exception that it raised.
+
+    For callers that must name the plugin in an error of their own: only this
+    module may catch every exception.
+    """
+    try:
+        return call(*arguments), None
+    except Exception as error:
+        return None, error

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 
@@ -117,8 +117,9 @@ def _path(value: object, _: object) -> Path:
 def _strict_table(kind: type, converter: cattrs.Converter) -> Callable[[object, object], object]:
     from cattrs.gen import make_dict_structure_fn
 
-    read: Callable[[object, object], object] = make_dict_structure_fn(
-        kind, converter, _cattrs_forbid_extra_keys=True
+    read = cast(
+        Callable[[object, object], object],
+        make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True),
     )
 
     def check(value: object, as_kind: object) -> object:

@@ -56,14 +56,14 @@ def test_every_cell_gives_one_of_the_listed_policies() -> None:
 
 
 def test_each_cell_has_a_reason_of_its_own_that_names_no_placeholder() -> None:
-    reasons = [NineCell(medium="small", large="huge").reason(grades) for grades in product(GRADES, repeat=2)]
+    reasons = [NineCell(tiers=("small", "huge")).reason(grades) for grades in product(GRADES, repeat=2)]
 
     assert len(set(reasons)) == 9
     assert not any("{" in reason or "medium" in reason or "large" in reason for reason in reasons)
 
 
 def test_renamed_tiers_serve_the_policies_and_stand_in_their_descriptions() -> None:
-    matrix = NineCell(medium="{small}", large="huge")
+    matrix = NineCell(tiers=("{small}", "huge"))
 
     assert matrix.tiers == ("{small}", "huge")
     assert [policy.tier for policy in matrix.policies] == ["{small}", "huge", "{small}"]
@@ -84,9 +84,9 @@ def test_anything_but_two_grades_is_refused(grades: tuple[Grade, ...]) -> None:
 @pytest.mark.parametrize(
     ("options", "key"),
     [
-        ({"medium": " "}, "matrix.nine-cell.medium"),
-        ({"large": "medium"}, "matrix.nine-cell.large"),
-        ({"large": 3}, "matrix.nine-cell.large"),
+        ({"tiers": [" ", "large"]}, "matrix.nine-cell.tiers"),
+        ({"tiers": ["medium", "medium"]}, "matrix.nine-cell.tiers"),
+        ({"tiers": ["medium", 3]}, "matrix.nine-cell.tiers[1]"),
         ({"huge": "x"}, "matrix.nine-cell.huge"),
     ],
 )

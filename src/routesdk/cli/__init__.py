@@ -1,1 +1,7 @@
-"""CLI."""
+"""The command line: thin commands over the SDK, and the only place that prints."""
+
+from __future__ import annotations
+
+from routesdk.cli.app import main
+
+__all__ = ["main"]

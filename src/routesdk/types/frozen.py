@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -37,6 +37,7 @@ class FrozenMapping(Mapping[K, V]):
         return repr(self._data)
 
 
-def frozen(data: Mapping[K, V] | None) -> FrozenMapping[K, V]:
+# Any, since attrs' converters lose type variables, and mapping keys are invariant.
+def frozen(data: Mapping[Any, Any] | None) -> FrozenMapping[Any, Any]:
     """Return `data` as a read-only copy; a mapping that is read-only already is returned as it is."""
     return data if isinstance(data, FrozenMapping) else FrozenMapping(data)

@@ -1,4 +1,4 @@
-"""Offers the matrix `nine-cell`: the policies of DESIGN's two-tier table."""
+"""Offers the matrix `nine-cell`: three policies for two tiers."""
 
 from __future__ import annotations
 

@@ -31,9 +31,12 @@ _CELLS: Mapping[tuple[Grade, ...], tuple[str, str]] = FrozenMapping(
 )
 
 
-def _name(_: object, field: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError(field.name, repr(value), "not a tier's name", "Give a non-blank string.")
+def _two_names(_: object, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    named = all(isinstance(name, str) and name.strip() for name in value)
+    if len(value) != 2 or not named or value[0] == value[1]:
+        raise ConfigError(
+            field.name, repr(value), "not two names of tiers", "Give two names, cheapest first."
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -41,31 +44,19 @@ class NineCell:
     """Turn the grades of two tiers into one of three policies.
 
     Attributes:
-        medium: Name of the cheaper tier.
-        large: Name of the dearer tier.
+        tiers: Names of the two tiers, cheapest first.
     """
 
-    medium: str = attrs.field(default="medium", validator=_name)
-    large: str = attrs.field(default="large", validator=_name)
-
-    def __attrs_post_init__(self) -> None:
-        if self.medium == self.large:
-            raise ConfigError(
-                "large", repr(self.large), "is the name of both tiers", "Give each its own name."
-            )
-
-    @property
-    def tiers(self) -> tuple[str, ...]:
-        """The two tiers' names, cheapest first."""
-        return (self.medium, self.large)
+    tiers: tuple[str, ...] = attrs.field(default=("medium", "large"), converter=tuple, validator=_two_names)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """The three policies: one that stays, one that escalates, one that no escalation helps."""
+        medium, large = self.tiers
         return (
-            Policy(STANDARD, f"{self.medium} answers correctly: a dearer model is not needed.", self.medium),
-            Policy(COMPLEX, f"{self.large} does better than {self.medium}: worth its price.", self.large),
-            Policy(AMBIGUOUS, f"No tier is correct, and {self.large} does no better.", self.medium),
+            Policy(STANDARD, f"{medium} answers correctly: a dearer model is not needed.", medium),
+            Policy(COMPLEX, f"{large} does better than {medium}: worth its price.", large),
+            Policy(AMBIGUOUS, f"No tier is correct, and {large} does no better.", medium),
         )
 
     def policy(self, grades: tuple[Grade, ...]) -> Policy:
@@ -87,7 +78,8 @@ class NineCell:
             ConfigError: These are not two grades.
         """
         _, reason = _cell(grades)
-        return reason.format(medium=self.medium, large=self.large)
+        medium, large = self.tiers
+        return reason.format(medium=medium, large=large)
 
 
 def _cell(grades: tuple[Grade, ...]) -> tuple[str, str]:

@@ -1,0 +1,212 @@
+"""The files of a trained router: what they hold, how they are written, and how they are trusted.
+
+A checkpoint is a folder with `router.json` (the manifest), `README.md` (its
+model card), and a folder `model-…` with what the policy model wrote and with
+the hashes of its training queries. The manifest names every file with its SHA-256 and is
+replaced last and at once, so that a write that breaks off leaves the old
+checkpoint whole. Nothing is pickled, and no code is ever loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from routesdk.errors import CheckpointError, ConfigError
+from routesdk.manifest import SCHEMA_VERSION, FileRecord, Manifest
+from routesdk.structure import structure, unstructure
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MANIFEST = "router.json"
+CARD = "README.md"
+HASHES = "training_hashes.safetensors"
+
+
+@attrs.frozen(kw_only=True)
+class Checkpoint:
+    """A checkpoint on disk, its manifest read and its files found whole.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: What it says.
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def model_folder(self) -> Path:
+        """The folder that the policy model loads itself from."""
+        return self.folder / self.manifest.model_folder
+
+    def training_hashes(self) -> NDArray[np.uint64]:
+        """Return the sorted 64-bit hashes of the normalised queries that the router learned from."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        file = self.model_folder / HASHES
+        try:
+            hashes: NDArray[np.uint64] = load_file(file)["hashes"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise CheckpointError(str(file), f"holds no training hashes ({error})") from error
+        return hashes
+
+
+def write_checkpoint(
+    folder: str | os.PathLike[str],
+    manifest: Manifest,
+    save_model: Callable[[Path], None],
+    card: Callable[[Manifest], str],
+    training_hashes: Sequence[int] | NDArray[np.uint64] = (),
+) -> Checkpoint:
+    """Write a checkpoint; an older one in the same folder stays whole until the new one is.
+
+    Args:
+        folder: Where to; made if it is missing.
+        manifest: What to say; files, checksum and model folder are filled in.
+        save_model: Called with an empty folder for the policy model's files.
+        card: Renders the model card of the finished manifest.
+        training_hashes: Hashes of the normalised training queries.
+
+    Raises:
+        CheckpointError: The folder cannot be written to, or holds something else.
+    """
+    target = Path(folder)
+    try:
+        _refuse_foreign(target)
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=target) as scratch:
+            return _write(target, Path(scratch), manifest, save_model, card, training_hashes)
+    except OSError as error:
+        fix = "Nothing was replaced. Check space and permissions, and save again."
+        raise CheckpointError(str(target), f"cannot be written ({error})", fix) from error
+
+
+def _write(  # noqa: PLR0917 - the arguments of its one caller
+    target: Path,
+    scratch: Path,
+    manifest: Manifest,
+    save_model: Callable[[Path], None],
+    card: Callable[[Manifest], str],
+    training_hashes: Sequence[int] | NDArray[np.uint64],
+) -> Checkpoint:
+    import numpy as np
+    from safetensors.numpy import save
+
+    model = scratch / "model"
+    model.mkdir()
+    save_model(model)
+    if not any(model.iterdir()):
+        raise CheckpointError(str(target), "the policy model wrote no file", "Mend its `save`.")
+    hashes = np.unique(np.asarray(training_hashes, dtype=np.uint64))
+    _write_whole(model / HASHES, save({"hashes": hashes}))
+    records = {
+        path.relative_to(model).as_posix(): _record(path)
+        for path in sorted(model.rglob("*"))
+        if path.is_file()
+    }
+    contents = json.dumps({path: record.sha256 for path, record in records.items()})
+    # Named after its contents, the new folder never overwrites the one that the old manifest names.
+    name = f"model-{hashlib.sha256(contents.encode()).hexdigest()[:12]}"
+    files = {f"{name}/{path}": record for path, record in records.items()}
+    finished = attrs.evolve(manifest, model_folder=name, files=files, checksum="")
+    finished = attrs.evolve(finished, checksum=_checksum(unstructure(finished)))
+    _write_whole(scratch / CARD, card(finished).encode())
+    _write_whole(scratch / MANIFEST, (json.dumps(unstructure(finished), indent=1) + "\n").encode())
+    if (target / name).exists():
+        shutil.rmtree(target / name)
+    model.rename(target / name)
+    (scratch / CARD).replace(target / CARD)
+    # This last step makes the new checkpoint the one that readers see.
+    (scratch / MANIFEST).replace(target / MANIFEST)
+    for stale in target.glob("model-*"):
+        if stale.name != name:
+            shutil.rmtree(stale)
+    return Checkpoint(folder=target, manifest=finished)
+
+
+def read_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint's manifest and check every file that it names.
+
+    Raises:
+        CheckpointError: The manifest or a file is missing, truncated, edited,
+            foreign, or written by a newer routesdk; file and reason are named.
+    """
+    target = Path(folder)
+    manifest = _read_manifest(target / MANIFEST)
+    for path, record in manifest.files.items():
+        file = target / path
+        if not file.resolve().is_relative_to(target.resolve()):
+            raise CheckpointError(str(file), "lies outside the checkpoint", "Do not trust this checkpoint.")
+        try:
+            found = _record(file)
+        except OSError as error:
+            raise CheckpointError(str(file), f"cannot be read ({error.strerror})") from error
+        if found.bytes != record.bytes:
+            raise CheckpointError(str(file), f"has {found.bytes} bytes where {record.bytes} were written")
+        if found.sha256 != record.sha256:
+            raise CheckpointError(str(file), "was changed since it was written: its SHA-256 differs")
+    return Checkpoint(folder=target, manifest=manifest)
+
+
+def _read_manifest(file: Path) -> Manifest:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(str(file), f"cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise CheckpointError(str(file), f"is no JSON, or was cut off ({error})") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(version, int) or "policy_model" not in data:
+        raise CheckpointError(str(file), "is not the manifest of a routesdk checkpoint")
+    if version > SCHEMA_VERSION:
+        fix = "Upgrade: pip install -U routesdk"
+        raise CheckpointError(
+            str(file), f"has schema version {version}; this routesdk reads {SCHEMA_VERSION}", fix
+        )
+    if data.get("checksum") != _checksum({**data, "checksum": ""}):
+        raise CheckpointError(str(file), "was changed since it was written: its checksum differs")
+    try:
+        return structure(data, Manifest)
+    except ConfigError as error:
+        raise CheckpointError(str(file), str(error)) from error
+
+
+def _checksum(data: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _record(file: Path) -> FileRecord:
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return FileRecord(bytes=file.stat().st_size, sha256=digest)
+
+
+def _write_whole(file: Path, data: bytes) -> None:
+    with file.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _refuse_foreign(target: Path) -> None:
+    """Refuse a folder with other things in it: saving removes files that it takes for its own."""
+    if target.is_file():
+        raise CheckpointError(str(target), "is a file", "Name a folder.")
+    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).exists():
+        raise CheckpointError(
+            str(target),
+            "is not empty and holds no checkpoint",
+            "Name a new folder, or one that holds a checkpoint.",
+        )

@@ -1,0 +1,51 @@
+"""`routesdk`: the commands, and how errors leave the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+import routesdk
+from routesdk.cli import plugins, route
+from routesdk.cli.console import fail
+from routesdk.errors import RouteSDKError
+
+app = typer.Typer(
+    name="routesdk",
+    help="Decide, for each query, whether a cheap model will do or an expensive one is worth its price.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("route")(route.route)
+app.add_typer(plugins.app, name="plugins")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"routesdk {routesdk.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
+    ),
+) -> None:
+    """Decide, for each query, whether a cheap model will do or an expensive one is worth its price."""
+
+
+def main() -> None:
+    """Run the command line; errors of routesdk leave as one sentence and exit code 2."""
+    try:
+        app()
+    except RouteSDKError as error:
+        fail(error)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader has left, as `| head` does; flushing at exit must not raise once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

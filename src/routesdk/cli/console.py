@@ -1,0 +1,41 @@
+"""What the commands share in printing."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+
+def console() -> Console:
+    """Return a console for results, on standard output."""
+    return Console(highlight=False)
+
+
+def errors() -> Console:
+    """Return a console for everything else, on standard error."""
+    return Console(stderr=True, highlight=False)
+
+
+def fail(error: Exception) -> None:
+    """Print an error as one sentence."""
+    errors().print(f"[bold red]error:[/] {printable(str(error))}", soft_wrap=True)
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Return text that any terminal takes: no markup, no control characters, no lone surrogates.
+
+    Args:
+        text: Anything.
+        limit: Characters after which it is cut, with an ellipsis.
+    """
+    from rich.markup import escape
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    shown = " ".join(text.split()) if limit is not None else text
+    if limit is not None and len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    shown = "".join(
+        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in shown
+    )
+    return escape(shown.encode(encoding, "replace").decode(encoding))

@@ -1,0 +1,186 @@
+"""`routesdk route`: decide queries, one or many."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from routesdk.cli.console import console, errors, printable
+from routesdk.cli.source import count_lines, read_queries
+from routesdk.config import Config, RouterConfig, load_config
+from routesdk.errors import ConfigError
+from routesdk.record import decision_to_dict
+from routesdk.structure import structure, unstructure
+from routesdk.types import Decision, Query
+
+if TYPE_CHECKING:
+    from routesdk.router import Router
+
+CHUNK = 1024
+"""Queries decided at once: enough for full speed, few enough for flat memory."""
+
+_HELP_SHARE = "Share of calls, of a mix like the training mix, meant for the large model: 0 to 1."
+
+
+def route(
+    query: list[str] = typer.Argument(None, help="A question, or several. None reads standard input."),
+    file: Path | None = typer.Option(
+        None, "--file", "-f", help="A query a line, or JSONL; - for standard input."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="One JSON record a decision, for machines."),
+    checkpoint: str | None = typer.Option(
+        None, help="A bundled name, a folder, or a Hub id. [default: default]"
+    ),
+    medium: str | None = typer.Option(None, help="Model of the medium tier."),
+    large: str | None = typer.Option(None, help="Model of the large tier."),
+    tier: list[str] = typer.Option(
+        None, help="NAME=MODEL, cheapest first; repeat it for two to eight tiers."
+    ),
+    large_share: float | None = typer.Option(None, help=_HELP_SHARE),
+    budget: str | None = typer.Option(
+        None, help="US dollars; at 90 % of them everything goes to the cheapest tier."
+    ),
+    spent: str = typer.Option("0", help="US dollars of the budget that are spent already."),
+    explain: bool = typer.Option(False, "--explain", help="Say why, as the policy model sees it."),
+    log: Path | None = typer.Option(None, help="Append every decision to this JSONL file."),
+    config: Path | None = typer.Option(
+        None, "--config", "-c", help="routesdk.toml with [router] and [mapping]."
+    ),
+) -> None:
+    """Decide which model each query deserves, offline."""
+    settings = load_config(config) if config is not None else Config()
+    given = {"checkpoint": checkpoint, "medium": medium, "large": large, "large_share": large_share}
+    router = _router(settings, given, _tiers(tier or []))
+    if budget is not None:
+        router = router.with_budget(budget, spend=router.host.spend_source("memory", settled_usd=spent))
+    if log is not None:
+        router = router.with_observer(router.host.observer("decision-log", path=str(log)))
+    queries = read_queries(query or [], file)
+    decided = _decide(router, queries, explain, count_lines(file))
+    if as_json:
+        for _, decision in decided:
+            # Bytes of JSON's own ASCII: no query can hold what a terminal's encoding cannot.
+            sys.stdout.write(json.dumps(decision_to_dict(decision)) + "\n")
+        return
+    _print(decided)
+
+
+def _router(settings: Config, given: Mapping[str, object], tiers: Mapping[str, str]) -> Router:
+    """Load the router that the config describes, with what the command line says in its place."""
+    from routesdk.router import Router
+
+    described = unstructure(settings.router) | {
+        key: value for key, value in given.items() if value is not None
+    }
+    if tiers:
+        described |= {"medium": None, "large": None}
+    return Router.from_config(structure(described, RouterConfig), settings.mapping, tiers=tiers or None)
+
+
+def _tiers(given: list[str]) -> dict[str, str]:
+    tiers: dict[str, str] = {}
+    for item in given:
+        name, equals, model = item.partition("=")
+        if not equals or not name or not model or name in tiers:
+            raise ConfigError(
+                "--tier", repr(item), "is not NAME=MODEL, or its name stands twice", "Write small=my-model."
+            )
+        tiers[name] = model
+    return tiers
+
+
+def _decide(
+    router: Router, queries: Iterable[Query], explain: bool, total: int | None
+) -> Iterator[tuple[Query, Decision]]:
+    """Decide in chunks; a bar on standard error appears only where there is more than one chunk."""
+    columns = (TextColumn("deciding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors(), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("deciding", total=total, visible=False)
+        for chunk in _batched(queries):
+            decisions = router.route_batch(chunk, explain=explain)
+            progress.update(task, advance=len(chunk), visible=len(chunk) == CHUNK)
+            yield from zip(chunk, decisions, strict=True)
+
+
+def _batched(queries: Iterable[Query]) -> Iterator[tuple[Query, ...]]:
+    iterator = iter(queries)
+    while chunk := tuple(itertools.islice(iterator, CHUNK)):
+        yield chunk
+
+
+def _print(decided: Iterator[tuple[Query, Decision]]) -> None:
+    first = list(itertools.islice(decided, 2))
+    if len(first) == 1:
+        _print_one(*first[0])
+    elif first:
+        _print_many(itertools.chain(first, decided))
+
+
+def _print_one(query: Query, decision: Decision) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("query", printable(query.text, 200))
+    table.add_row("policy", f"[bold]{decision.policy}[/] (tier {decision.tier})")
+    table.add_row("model", f"[bold green]{printable(decision.model)}[/]")
+    table.add_row("confidence", f"{decision.confidence:.0%} that the oracle says {decision.policy}")
+    table.add_row("probabilities", ", ".join(f"{name} {p:.0%}" for name, p in decision.probabilities.items()))
+    thresholds = ", ".join(f"{threshold:+.3f}" for threshold in decision.operating_point.thresholds)
+    derived = ", derived" if decision.prediction.derived else ""
+    table.add_row("expected gain", f"{decision.expected_gain:+.3f}{derived} (escalates from {thresholds})")
+    table.add_row("cost", f"{_usd(decision)}, {printable(decision.cost_note)}")
+    for number, step in enumerate(decision.trace):
+        fate = f", overruled: {step.chosen} stays" if step.overruled else ""
+        text = f"{step.stage.value}, {step.source}: {step.model}, since {step.reason}{fate}"
+        table.add_row("" if number else "trace", printable(text))
+    for number, notice in enumerate(decision.notices):
+        table.add_row("" if number else "notice", f"[yellow]{printable(notice)}[/]")
+    if decision.explanation is not None:
+        table.add_row("explanation", printable(decision.explanation))
+    table.add_row("checkpoint", decision.checkpoint_id or "none")
+    console().print(table)
+
+
+def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:
+    out = console()
+    models: Counter[str] = Counter()
+    notices: Counter[str] = Counter()
+    costs = []
+    while chunk := list(itertools.islice(decided, CHUNK)):
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("query", max_width=60, no_wrap=True)
+        table.add_column("policy", no_wrap=True)
+        table.add_column("model", overflow="fold")
+        for heading in ("confidence", "gain", "cost"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for query, decision in chunk:
+            figures = (f"{decision.confidence:.0%}", f"{decision.expected_gain:+.3f}", _usd(decision))
+            table.add_row(printable(query.text, 60), decision.policy, printable(decision.model), *figures)
+            models[decision.model] += 1
+            notices.update(decision.notices)
+            costs.append(decision.estimated_cost_usd)
+        out.print(table)
+    out.print(
+        f"\n{len(costs):,} queries: "
+        + ", ".join(f"{count:,} to {printable(m)}" for m, count in models.items())
+    )
+    known = [cost for cost in costs if cost is not None]
+    unknown = len(costs) - len(known)
+    more = f", and {unknown:,} of unknown price" if unknown else ""
+    out.print(f"estimated cost: ${sum(known):.6f}{more}")
+    for notice, count in notices.items():
+        out.print(f"[yellow]{count:,} x {printable(notice)}[/]")
+
+
+def _usd(decision: Decision) -> str:
+    cost = decision.estimated_cost_usd
+    return "unknown" if cost is None else f"${cost:.6f}"

@@ -1,0 +1,75 @@
+"""Where the queries of a command come from: an argument, a file, standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from routesdk.cli.console import errors
+from routesdk.errors import ConfigError, DatasetError, InvalidQueryError
+from routesdk.types import Query
+
+
+def read_queries(arguments: list[str], file: Path | None) -> Iterator[Query]:
+    """Yield queries from arguments, or from a file of one a line; `-` and nothing at all mean standard input.
+
+    A line that begins with `{` is JSON, with `query` or `messages`, and
+    optionally `id` and `tags`. Blank lines are left out, and counted on
+    standard error.
+
+    Raises:
+        ConfigError: Arguments and a file were given, or no query at all.
+        DatasetError: A line is no query; file and line are named.
+        InvalidQueryError: An argument is no query.
+    """
+    if arguments and file is not None:
+        raise ConfigError("--file", str(file), "was given beside a query", "Give one of the two.")
+    if arguments:
+        yield from (Query.of(argument) for argument in arguments)
+    elif file is not None and str(file) != "-":
+        try:
+            with file.open(encoding="utf-8", errors="surrogateescape") as stream:
+                yield from _lines(stream, str(file))
+        except OSError as error:
+            raise ConfigError(
+                "--file", str(file), f"cannot be read ({error.strerror})", "Check the path."
+            ) from error
+    elif file is None and sys.stdin.isatty():
+        raise ConfigError("query", "nothing", "is missing", 'Write routesdk route "...", or give --file.')
+    else:
+        yield from _lines(sys.stdin, "standard input")
+
+
+def count_lines(file: Path | None) -> int | None:
+    """Count the lines of a file, for a progress bar; None where that cannot be known beforehand."""
+    if file is None or not file.is_file():
+        return None
+    with file.open("rb") as stream:
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+
+
+def _lines(stream: TextIO, source: str) -> Iterator[Query]:
+    blank = 0
+    for number, line in enumerate(stream, 1):
+        text = line.strip()
+        if not text:
+            blank += 1
+            continue
+        try:
+            yield _query(text) if text.startswith("{") else Query.of(text)
+        except (InvalidQueryError, ValueError) as error:
+            raise DatasetError(source, number, str(error)) from error
+    if blank:
+        errors().print(f"left out {blank} blank lines of {source}")
+
+
+def _query(text: str) -> Query:
+    row = json.loads(text)
+    asked = row.get("messages", row.get("query"))
+    if asked is None:
+        raise InvalidQueryError("the JSON has neither 'query' nor 'messages'")
+    query = Query.of(asked, tags=row.get("tags", ()))
+    return Query(query.text, query.messages, tags=query.tags, id=str(row["id"])) if "id" in row else query

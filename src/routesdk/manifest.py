@@ -1,0 +1,156 @@
+"""What `router.json` says: the records of a checkpoint's manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from routesdk.config import MappingConfig
+from routesdk.types import FrozenMapping, OperatingPoint, Policy, Tier, frozen
+
+SCHEMA_VERSION = 1
+"""Version of the form of `router.json` that this routesdk writes, and the newest that it reads."""
+
+
+@attrs.frozen(kw_only=True)
+class PartRecord:
+    """A part of a router by name, with the distribution that offers it.
+
+    Attributes:
+        kind: Kind of part, such as `policy model`.
+        name: Its name.
+        options: What its config takes.
+        distribution: The distribution that its plugin came with.
+        version: That distribution's version.
+    """
+
+    kind: str
+    name: str
+    options: Mapping[str, object] = attrs.field(factory=FrozenMapping, converter=frozen)
+    distribution: str = "routesdk"
+    version: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class FileRecord:
+    """Size in bytes and SHA-256 of one file of a checkpoint."""
+
+    bytes: int
+    sha256: str
+
+
+@attrs.frozen(kw_only=True)
+class SourceRecord:
+    """A set of rows that a router learned from.
+
+    Attributes:
+        name: The set's name.
+        rows: How many of its rows were learned from.
+        tiers: Models that stood for the tiers, cheapest first.
+        source: Where the set is published.
+        licence: Its licence.
+    """
+
+    name: str
+    rows: int
+    tiers: tuple[str, ...] = ()
+    source: str = ""
+    licence: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class MetricRecord:
+    """One measured figure of a router.
+
+    Attributes:
+        dataset: The test rows it was measured on.
+        method: What was measured, such as `bound`, `generic` or `prompt length`.
+        metric: The metric, such as `APGR`.
+        value: The figure.
+        low: Lower end of its 95 % interval, if it has one.
+        high: Upper end of its 95 % interval, if it has one.
+        rows: How many test rows.
+    """
+
+    dataset: str
+    method: str
+    metric: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    rows: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Evidence:
+    """What a model card says of a router.
+
+    Attributes:
+        summary: One paragraph.
+        command: The command that makes checkpoint and figures again.
+        sources: What it learned from.
+        metrics: How well it does.
+        limits: Where it does badly, one sentence each.
+    """
+
+    summary: str = ""
+    command: str = ""
+    sources: tuple[SourceRecord, ...] = ()
+    metrics: tuple[MetricRecord, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Calibration:
+    """What a policy model that keeps no reference rows needs for operating points.
+
+    Attributes:
+        policy_gains: Policy → mean gain of each step on calibration rows.
+        gain_quantiles: For each step, gains at 101 evenly spaced quantiles.
+    """
+
+    policy_gains: Mapping[str, tuple[float, ...]] = attrs.field(factory=FrozenMapping, converter=frozen)
+    gain_quantiles: tuple[tuple[float, ...], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Manifest:
+    """Everything that `router.json` says.
+
+    Attributes:
+        policy_model: The policy model by name.
+        matrix: The matrix by name.
+        policies: What the matrix defined when the router was saved.
+        tiers: Tiers with the models they are bound to, cheapest first.
+        mapping: Policy map and rules.
+        operating_point: Thresholds in force by default.
+        calibration: See `Calibration`.
+        requires: Every part that a plugin of another distribution brings.
+        evidence: What the card says.
+        model_folder: Folder that the policy model wrote.
+        files: Every file but the manifest and the card, by relative path.
+        schema_version: Version of this form.
+        routesdk_version: The routesdk that wrote it.
+        checksum: SHA-256 of all of the above; its start is the checkpoint's id.
+    """
+
+    policy_model: PartRecord
+    matrix: PartRecord
+    policies: tuple[Policy, ...]
+    tiers: tuple[Tier, ...]
+    mapping: MappingConfig
+    operating_point: OperatingPoint
+    calibration: Calibration = attrs.field(factory=Calibration)
+    requires: tuple[PartRecord, ...] = ()
+    evidence: Evidence = attrs.field(factory=Evidence)
+    model_folder: str = ""
+    files: Mapping[str, FileRecord] = attrs.field(factory=FrozenMapping, converter=frozen)
+    schema_version: int = SCHEMA_VERSION
+    routesdk_version: str = ""
+    checksum: str = ""
+
+    @property
+    def id(self) -> str:
+        """The checkpoint's id: the first 12 hex digits of its checksum."""
+        return self.checksum[:12]

@@ -1,0 +1,284 @@
+"""Loads, assembles and saves routers: from names and folders to parts, and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+import routesdk
+from routesdk.card import render_card
+from routesdk.catalogue import Catalogue
+from routesdk.checkpoint import MANIFEST, Checkpoint, read_checkpoint, write_checkpoint
+from routesdk.config import MappingConfig
+from routesdk.errors import CheckpointError, ConfigError, MissingPluginError, UnknownComponentError
+from routesdk.host import PluginHost
+from routesdk.hub import download_checkpoint
+from routesdk.manifest import Calibration, Evidence, Manifest, PartRecord
+from routesdk.mapping import ModelMapping
+from routesdk.router import PartNames, Router
+from routesdk.types import OperatingPoint, Tier, distinct_tiers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from routesdk.protocols import Observer, PolicyModel, SpendSource
+
+DEFAULT_LARGE_SHARE = 1 / 3
+"""The share of calls that a router sends up where nobody says otherwise."""
+
+ANY_TIERS_MATRIX = "cheapest-correct"
+"""The matrix taken where the checkpoint's does not fit the number of tiers."""
+
+
+def bundled_names() -> tuple[str, ...]:
+    """Return the names of the routers that come with the package."""
+    shelf = resources.files("routesdk") / "checkpoints"
+    return tuple(sorted(entry.name for entry in shelf.iterdir() if (entry / MANIFEST).is_file()))
+
+
+def find_checkpoint(name: str | os.PathLike[str], revision: str | None = None) -> Path:
+    """Resolve a name: a bundled router, then a folder that exists, then a Hub id.
+
+    Raises:
+        CheckpointError: It is none of these, or the Hub cannot deliver it.
+    """
+    bundled = bundled_names()
+    if isinstance(name, str) and name in bundled and revision is None:
+        return Path(str(resources.files("routesdk") / "checkpoints" / name))
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    owner, slash, repository = str(name).partition("/")
+    if isinstance(name, str) and slash and owner not in ("", ".", "..", "~") and repository.count("/") == 0:
+        return download_checkpoint(name, revision=revision)
+    raise CheckpointError(
+        str(name),
+        "is neither a bundled router, nor a folder that exists, nor a Hub id",
+        f"Bundled: {', '.join(bundled) or 'none'}. A Hub id reads 'owner/name'.",
+    )
+
+
+def load_router(
+    name: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    medium: str | None = None,
+    large: str | None = None,
+    tiers: Mapping[str, str] | None = None,
+    matrix: str | None = None,
+    large_share: float | None = None,
+    mapping: MappingConfig | None = None,
+    host: PluginHost | None = None,
+    catalogue: Catalogue | None = None,
+    spend: SpendSource | None = None,
+    observers: Sequence[Observer] = (),
+) -> Router:
+    """Load a checkpoint and bind its tiers; see `Router.from_pretrained`."""
+    checkpoint = read_checkpoint(find_checkpoint(name, revision))
+    manifest = checkpoint.manifest
+    host = host or PluginHost()
+    _check_plugins(checkpoint, host)
+    bound = _bind_tiers(manifest.tiers, medium, large, tiers)
+    empty = host.policy_model(manifest.policy_model.name, **dict(manifest.policy_model.options))
+    matrix_record = _matrix_record(manifest, matrix, bound, host)
+    point: OperatingPoint | float = manifest.operating_point
+    if large_share is not None:
+        point = large_share
+    elif bound != manifest.tiers and manifest.operating_point.large_share is not None:
+        # Gains spread differently for other models: the share is what was meant, not the threshold.
+        point = attrs.evolve(manifest.operating_point, thresholds=())
+    return assemble_router(
+        policy_model=empty.load(checkpoint.model_folder),
+        policy_model_record=manifest.policy_model,
+        matrix_record=matrix_record,
+        tiers=bound,
+        mapping=mapping or manifest.mapping,
+        point=point,
+        calibration=manifest.calibration,
+        evidence=manifest.evidence,
+        training_hashes=checkpoint.training_hashes,
+        checkpoint_id=manifest.id,
+        host=host,
+        catalogue=catalogue,
+        spend=spend,
+        observers=observers,
+    )
+
+
+def assemble_router(
+    *,
+    policy_model: PolicyModel,
+    policy_model_record: PartRecord,
+    tiers: Sequence[Tier],
+    matrix_record: PartRecord | None = None,
+    mapping: MappingConfig | None = None,
+    point: OperatingPoint | float = DEFAULT_LARGE_SHARE,
+    calibration: Calibration | None = None,
+    evidence: Evidence | None = None,
+    training_hashes: Callable[[], NDArray[np.uint64]] | None = None,
+    checkpoint_id: str = "",
+    host: PluginHost | None = None,
+    catalogue: Catalogue | None = None,
+    spend: SpendSource | None = None,
+    observers: Sequence[Observer] = (),
+) -> Router:
+    """Put a router together from a trained policy model: what trainers and tests do.
+
+    Args:
+        policy_model: Trained; it is bound to the tiers here.
+        policy_model_record: Its name and options, for checkpoints.
+        tiers: Tiers with their models, cheapest first.
+        matrix_record: The matrix; None takes `nine-cell` for two tiers and
+            `cheapest-correct` for more.
+        mapping: Policy map and rules; None for defaults alone.
+        point: Thresholds, or the share of calls to send up. Thresholds that
+            are empty are found from the point's own share.
+        calibration: See `Calibration`.
+        evidence: What the card says.
+        training_hashes: Reads the hashes of the training queries.
+        checkpoint_id: The checkpoint that it came from.
+        host: Where parts are found; None loads built-in and installed ones.
+        catalogue: Models and prices; None takes the bundled one.
+        spend: Where spent money is counted; None counts in memory.
+        observers: Told of every decision.
+
+    Raises:
+        ConfigError: Tiers, matrix and thresholds do not fit each other.
+    """
+    host = host or PluginHost()
+    catalogue = catalogue or Catalogue.default()
+    bound = distinct_tiers(tuple(tiers))
+    if matrix_record is None:
+        matrix_record = _named_matrix("nine-cell" if len(bound) == 2 else ANY_TIERS_MATRIX, host, bound)
+    matrix = host.matrix(matrix_record.name, **dict(matrix_record.options))
+    placeholder = OperatingPoint((0.0,) * (len(bound) - 1))
+    router = Router(
+        policy_model=policy_model.bind(bound),
+        matrix=matrix,
+        mapping=ModelMapping.build(mapping or MappingConfig(), host, bound, matrix.policies, catalogue),
+        operating_point=placeholder,
+        host=host,
+        spend=spend or host.spend_source("memory"),
+        observers=tuple(observers),
+        calibration=calibration or Calibration(),
+        evidence=evidence or Evidence(),
+        names=PartNames(policy_model=policy_model_record, matrix=matrix_record),
+        training_hashes=training_hashes or _no_hashes,
+        checkpoint_id=checkpoint_id,
+    )
+    if not isinstance(point, OperatingPoint):
+        return router.with_large_share(point)
+    if point.thresholds or point.large_share is None:
+        return router.with_operating_point(point)
+    found = router.with_large_share(point.large_share).operating_point
+    return router.with_operating_point(attrs.evolve(found, source=point.source))
+
+
+def save_router(router: Router, folder: str | os.PathLike[str]) -> Path:
+    """Write a router as a checkpoint; see `Router.save_pretrained`."""
+    mapping = router.mapping.config()
+    records = [router.names.policy_model, router.names.matrix]
+    records += [PartRecord(kind="rule", name=rule.name) for rule in mapping.rules]
+    owned = [_owned(record, router.host) for record in records]
+    manifest = Manifest(
+        policy_model=owned[0],
+        matrix=owned[1],
+        policies=router.matrix.policies,
+        tiers=router.tiers,
+        mapping=mapping,
+        operating_point=attrs.evolve(router.operating_point, source="checkpoint"),
+        calibration=router.calibration,
+        requires=tuple(record for record in owned if record.distribution != "routesdk"),
+        evidence=router.evidence,
+        routesdk_version=routesdk.__version__,
+    )
+    written = write_checkpoint(
+        folder, manifest, router.policy_model.save, render_card, router.training_hashes()
+    )
+    return written.folder
+
+
+def _no_hashes() -> NDArray[np.uint64]:
+    import numpy as np
+
+    return np.zeros(0, dtype=np.uint64)
+
+
+def _owned(record: PartRecord, host: PluginHost) -> PartRecord:
+    """Fill in which distribution offers a part."""
+    offered = host.find(record.kind, record.name)
+    return attrs.evolve(record, distribution=offered.distribution, version=offered.version)
+
+
+def _check_plugins(checkpoint: Checkpoint, host: PluginHost) -> None:
+    missing = []
+    for part in checkpoint.manifest.requires:
+        try:
+            host.find(part.kind, part.name)
+        except UnknownComponentError:
+            missing.append(part)
+    if missing:
+        wanted = sorted(
+            {
+                f"{part.distribution}=={part.version}" if part.version else part.distribution
+                for part in missing
+            }
+        )
+        raise MissingPluginError(
+            str(checkpoint.folder),
+            tuple(f"{part.kind} {part.name!r} of {part.distribution}" for part in missing),
+            f"pip install {' '.join(wanted)}",
+        )
+
+
+def _bind_tiers(
+    saved: tuple[Tier, ...], medium: str | None, large: str | None, tiers: Mapping[str, str] | None
+) -> tuple[Tier, ...]:
+    named = {"medium": medium, "large": large}
+    given = {name: model for name, model in named.items() if model is not None}
+    if tiers is not None:
+        if given:
+            raise ConfigError(
+                "tiers", str(dict(tiers)), f"was given beside {', '.join(given)}", "Give one of the two."
+            )
+        return distinct_tiers(tuple(Tier(name, model) for name, model in tiers.items()))
+    names = [tier.name for tier in saved]
+    for name, model in given.items():
+        if name not in names:
+            raise ConfigError(
+                name,
+                repr(model),
+                f"is no tier of this checkpoint, which has {', '.join(names)}",
+                "Use `tiers`.",
+            )
+    return distinct_tiers(tuple(Tier(tier.name, given.get(tier.name, tier.model)) for tier in saved))
+
+
+def _matrix_record(
+    manifest: Manifest, wanted: str | None, bound: tuple[Tier, ...], host: PluginHost
+) -> PartRecord:
+    """Choose the matrix: the caller's, the checkpoint's where it fits the tiers, or one for any tiers."""
+    if wanted is not None:
+        return _named_matrix(wanted, host, bound)
+    if [tier.name for tier in bound] == [tier.name for tier in manifest.tiers]:
+        return manifest.matrix
+    return _named_matrix(
+        manifest.matrix.name if len(bound) == len(manifest.tiers) else ANY_TIERS_MATRIX, host, bound
+    )
+
+
+def _named_matrix(name: str, host: PluginHost, bound: tuple[Tier, ...]) -> PartRecord:
+    """Name a matrix for these tiers; one that takes `tiers` as an option is told their names."""
+    component = host.find("matrix", name).component
+    takes = component.config or component.factory
+    fields = (
+        [field.name for field in attrs.fields(takes)] if isinstance(takes, type) and attrs.has(takes) else []
+    )
+    options = {"tiers": [tier.name for tier in bound]} if "tiers" in fields else {}
+    return PartRecord(kind="matrix", name=name, options=options)

@@ -1,0 +1,444 @@
+"""Router: decides, for each query, which policy holds and which model serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from routesdk.catalogue import Catalogue
+from routesdk.config import MappingConfig, RouterConfig, RuleConfig
+from routesdk.errors import ConfigError
+from routesdk.estimate import CostEstimator
+from routesdk.host import PluginHost
+from routesdk.manifest import Calibration, Evidence, PartRecord
+from routesdk.mapping import ActiveRule, ModelMapping, load_policy_map
+from routesdk.types import (
+    Decision,
+    OperatingPoint,
+    Prediction,
+    Query,
+    QueryLike,
+    RouteContext,
+    Tier,
+    usd,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from routesdk.protocols import Constraint, Matrix, Observer, PolicyModel, Rule, SpendSource
+    from routesdk.scoring import Scorer, ShareFinder
+
+CUT_NOTICE = "the query is longer than the policy model reads, and was cut"
+"""What a decision says where text was left out."""
+
+
+@attrs.frozen(kw_only=True)
+class PartNames:
+    """The names by which a router's parts were built, so that a checkpoint can build them again.
+
+    Attributes:
+        policy_model: Name and options of the policy model.
+        matrix: Name and options of the matrix.
+    """
+
+    policy_model: PartRecord
+    matrix: PartRecord
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Router:
+    """A policy model, a matrix, an operating point and a mapping: query in, decision out.
+
+    Immutable, and safe to share between threads; the `with_…` methods return
+    copies. Most people get one by `Router.from_pretrained`.
+
+    Attributes:
+        policy_model: Predicts grades or policies; bound to the tiers.
+        matrix: Turns grades into policies.
+        mapping: Turns policies into models; holds tiers, rules and catalogue.
+        operating_point: Thresholds on expected gain.
+        host: Where parts are found by name, and observers are told.
+        spend: Where the money that was spent is counted.
+        observers: Told of every decision, beside the host's.
+        calibration: Needed where the policy model keeps no reference rows.
+        evidence: What the model card says.
+        names: How to build the parts again, for checkpoints.
+        training_hashes: Reads the sorted 64-bit hashes of the normalised
+            queries that it learned from.
+        checkpoint_id: The checkpoint it came from; empty for none.
+    """
+
+    policy_model: PolicyModel
+    matrix: Matrix
+    mapping: ModelMapping
+    operating_point: OperatingPoint
+    host: PluginHost
+    spend: SpendSource
+    observers: tuple[Observer, ...] = ()
+    calibration: Calibration = attrs.field(factory=Calibration)
+    evidence: Evidence = attrs.field(factory=Evidence)
+    names: PartNames
+    training_hashes: Callable[[], NDArray[np.uint64]]
+    checkpoint_id: str = ""
+    _scorer: Scorer = attrs.field(init=False, repr=False)
+    _shares: ShareFinder = attrs.field(init=False, repr=False)
+    _costs: CostEstimator = attrs.field(init=False, repr=False)
+    _watched: bool = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        # numpy is loaded with the first router, not with the package.
+        from routesdk.scoring import Scorer, ShareFinder
+
+        names = tuple(tier.name for tier in self.mapping.tiers)
+        if names != tuple(self.matrix.tiers):
+            raise ConfigError(
+                "matrix.tiers",
+                str(tuple(self.matrix.tiers)),
+                f"differ from the router's {names}",
+                "Use the same names.",
+            )
+        _check_point(self.operating_point, len(names) - 1)
+        scorer = Scorer.of(self.matrix, self.calibration.policy_gains)
+        object.__setattr__(self, "_scorer", scorer)
+        object.__setattr__(self, "_shares", ShareFinder(scorer, self.policy_model, self.calibration))
+        object.__setattr__(self, "_costs", CostEstimator(self.mapping.catalogue))
+        watched = bool(self.observers) or self.host.watched("routesdk_routed")
+        object.__setattr__(self, "_watched", watched)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str] = "default",
+        *,
+        revision: str | None = None,
+        medium: str | None = None,
+        large: str | None = None,
+        tiers: Mapping[str, str] | None = None,
+        matrix: str | None = None,
+        large_share: float | None = None,
+        mapping: MappingConfig | None = None,
+        host: PluginHost | None = None,
+        catalogue: Catalogue | None = None,
+        spend: SpendSource | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> Router:
+        """Load a trained router and bind its tiers to models.
+
+        Args:
+            name: A bundled name; else a folder that exists (`./default`
+                forces one); else a Hub id such as `owner/name`.
+            revision: Branch, tag or commit, for a Hub id.
+            medium: Model of the cheaper tier; None keeps the checkpoint's.
+            large: Model of the dearer tier; None keeps the checkpoint's.
+            tiers: Tier → model, cheapest first, in place of `medium` and
+                `large`: any number from two to eight.
+            matrix: Matrix by name. None keeps the checkpoint's where it fits
+                the tiers, and takes `cheapest-correct` where it does not.
+            large_share: Share of calls, of a mix like the training mix, meant
+                to leave the cheapest tier; with more than two tiers, that
+                share of those who reach a tier climb on. None keeps the
+                checkpoint's operating point.
+            mapping: Policy map and rules in place of the checkpoint's.
+            host: Where parts are found; None loads built-in and installed ones.
+            catalogue: Models and prices; None takes the bundled one.
+            spend: Where spent money is counted; None counts in memory.
+            observers: Told of every decision.
+
+        Raises:
+            CheckpointError: Nothing of that name can be loaded, or what was found cannot be trusted.
+            MissingPluginError: The checkpoint needs a plugin that is not installed.
+            ConfigError: A tier, a share or a model is out of range.
+        """
+        from routesdk.pretrained import load_router
+
+        return load_router(
+            name,
+            revision=revision,
+            medium=medium,
+            large=large,
+            tiers=tiers,
+            matrix=matrix,
+            large_share=large_share,
+            mapping=mapping,
+            host=host,
+            catalogue=catalogue,
+            spend=spend,
+            observers=tuple(observers),
+        )
+
+    @classmethod
+    def from_config(
+        cls, config: RouterConfig, mapping: MappingConfig | None = None, **options: object
+    ) -> Router:
+        """Load the router that a config describes.
+
+        Args:
+            config: `[router]`.
+            mapping: `[mapping]`; an empty one keeps the checkpoint's.
+            options: Further arguments of `from_pretrained`.
+        """
+        loaded = cls.from_pretrained(
+            config.checkpoint,
+            revision=config.revision,
+            medium=config.medium,
+            large=config.large,
+            large_share=config.large_share,
+            mapping=None if mapping == MappingConfig() else mapping,
+            **options,  # type: ignore[arg-type]
+        )
+        if config.decision_log is not None:
+            return loaded.with_observer(loaded.host.observer("decision-log", path=config.decision_log))
+        return loaded
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """The tiers with the models that serve them, cheapest first."""
+        return self.mapping.tiers
+
+    def route(
+        self,
+        query: QueryLike,
+        *,
+        large_share: float | None = None,
+        operating_point: OperatingPoint | None = None,
+        explain: bool = False,
+    ) -> Decision:
+        """Decide one query.
+
+        Args:
+            query: A string, a `Query`, or a conversation.
+            large_share: Share of calls meant to go up, for this call alone.
+            operating_point: Thresholds for this call alone.
+            explain: Whether the policy model writes its reason as well.
+
+        Raises:
+            InvalidQueryError: The query is blank, or no text at all.
+            PredictionError: The policy model returned no valid probabilities.
+            RuleError: A rule failed, and its config does not say to skip it.
+            UnknownPriceError: A budget is set, and a model's price is unknown.
+            ConfigError: `large_share` lies outside [0, 1].
+        """
+        return self.route_batch(
+            (query,), large_share=large_share, operating_point=operating_point, explain=explain
+        )[0]
+
+    def route_batch(
+        self,
+        queries: Iterable[QueryLike],
+        *,
+        large_share: float | None = None,
+        operating_point: OperatingPoint | None = None,
+        explain: bool = False,
+    ) -> list[Decision]:
+        """Decide many queries at once, in their order; much faster than one by one.
+
+        Arguments and errors are those of `route`. One query that cannot be
+        routed raises before any is decided.
+        """
+        if isinstance(queries, (str, bytes)):
+            raise ConfigError(
+                "queries", repr(queries)[:40], "is one value, not many", "Give a list, or use `route`."
+            )
+        asked = [query if type(query) is Query else Query.of(query) for query in queries]
+        if not asked:
+            return []
+        point = self._point(large_share, operating_point)
+        batch = self.policy_model.predict(asked)
+        predictions = self._scorer.score(batch, len(asked), type(self.policy_model).__name__)
+        cut = batch.cut.tolist() if batch.cut is not None else (False,) * len(asked)
+        decisions = [
+            self._decide(query, prediction, point, (*batch.notices, CUT_NOTICE) if was_cut else batch.notices)
+            for query, prediction, was_cut in zip(asked, predictions, cut, strict=True)
+        ]
+        if explain:
+            decisions = [self._explained(query, each) for query, each in zip(asked, decisions, strict=True)]
+        if self._watched:
+            for decision in decisions:
+                self.host.routed(decision, self.observers)
+        return decisions
+
+    async def aroute(
+        self,
+        query: QueryLike,
+        *,
+        large_share: float | None = None,
+        operating_point: OperatingPoint | None = None,
+        explain: bool = False,
+    ) -> Decision:
+        """Decide one query without holding up the event loop; see `route`."""
+        return await asyncio.to_thread(
+            self.route, query, large_share=large_share, operating_point=operating_point, explain=explain
+        )
+
+    def with_rule(
+        self, rule: str | Rule | Constraint, *, on_error: str = "raise", **options: object
+    ) -> Router:
+        """Return a copy with one more rule, behind the others.
+
+        Args:
+            rule: A rule's name, or a rule object; a router with an object among
+                its rules cannot be saved.
+            on_error: `raise`, or `skip`: pass the rule over and note it in the trace.
+            options: What the named rule's config takes.
+
+        Raises:
+            UnknownComponentError: No plugin offers the name.
+            ConfigError: An option is wrong, or options were given with an object.
+            RuleError: The object is no rule.
+        """
+        if isinstance(rule, str):
+            config = RuleConfig(name=rule, options=options, on_error=on_error)
+            return attrs.evolve(self, mapping=self.mapping.with_rule(ActiveRule.build(config, self.host)))
+        if options:
+            raise ConfigError("options", str(options), "belong to a rule's name", "Set them on the object.")
+        return attrs.evolve(self, mapping=self.mapping.with_rule(ActiveRule.of(rule, on_error)))
+
+    def with_model(self, where: str, model: str) -> Router:
+        """Return a copy in which a tier, or a policy, is served by another model.
+
+        The policy model is left alone: it goes on predicting for the models
+        that it is bound to. To bind it anew, load with `medium=` or `large=`.
+
+        Args:
+            where: A tier's name, or a policy's.
+            model: The model's name.
+        """
+        return attrs.evolve(self, mapping=self.mapping.with_model(where, model))
+
+    def with_policy_map(self, policy_map: Mapping[str, str] | str | os.PathLike[str]) -> Router:
+        """Return a copy with another static map of policy → model, or a JSON file of it."""
+        given = policy_map if isinstance(policy_map, Mapping) else load_policy_map(policy_map)
+        return attrs.evolve(self, mapping=attrs.evolve(self.mapping, policy_map=given))
+
+    def with_budget(
+        self,
+        budget_usd: Decimal | float | int | str,
+        *,
+        downgrade_at: float = 0.9,
+        spend: SpendSource | None = None,
+    ) -> Router:
+        """Return a copy that sends everything to the cheapest tier once a share of the budget is spent.
+
+        Args:
+            budget_usd: US dollars; replaces a budget that was set before.
+            downgrade_at: The share of it, in (0, 1].
+            spend: Where spent money is counted; None keeps the router's.
+
+        Raises:
+            ConfigError: The budget is negative or no number, or the share is out of range.
+        """
+        options = {"budget_usd": usd(budget_usd), "downgrade_at": downgrade_at}
+        rule = ActiveRule.build(RuleConfig(name="cost-budget", options=options), self.host)
+        others = tuple(rule for rule in self.mapping.rules if rule.name != "cost-budget")
+        return attrs.evolve(
+            self, mapping=attrs.evolve(self.mapping, rules=(*others, rule)), spend=spend or self.spend
+        )
+
+    def with_large_share(self, large_share: float) -> Router:
+        """Return a copy whose operating point sends this share of the training mix up."""
+        return attrs.evolve(self, operating_point=self._point(large_share, None))
+
+    def with_operating_point(self, operating_point: OperatingPoint) -> Router:
+        """Return a copy with other thresholds."""
+        return attrs.evolve(self, operating_point=operating_point)
+
+    def with_observer(self, observer: Observer) -> Router:
+        """Return a copy that tells one more observer of every decision."""
+        return attrs.evolve(self, observers=(*self.observers, observer))
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+        """Write a checkpoint that `from_pretrained` loads.
+
+        A good one in the folder is replaced only by a whole one.
+        Spend sources and observers are passed in, and never saved.
+
+        Raises:
+            CheckpointError: The folder cannot be written, or holds something else.
+            ConfigError: A part was passed in as an object, so that no name builds it again.
+        """
+        from routesdk.pretrained import save_router
+
+        return save_router(self, folder)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, message: str = "") -> str:
+        """Save the router and put it on the Hugging Face Hub; returns the commit's address.
+
+        Raises:
+            CheckpointError: The Hub refuses, or cannot be reached.
+        """
+        from routesdk.hub import upload_checkpoint
+
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = self.save_pretrained(Path(scratch) / "router")
+            return upload_checkpoint(folder, repo_id, private=private, message=message)
+
+    def _decide(
+        self, query: Query, prediction: Prediction, point: OperatingPoint, notices: tuple[str, ...]
+    ) -> Decision:
+        tier, index = self._scorer.decide(prediction, point)
+        policy = self._scorer.policies[index].name
+        choice = self.mapping.default(policy)
+        if self.mapping.rules:
+            choice = self.mapping.choose(self._context(query, prediction, policy, choice.model))
+        cost_usd, cost_note, too_long = self._costs.estimate(query, choice.model)
+        return Decision(
+            query_id=query.id,
+            policy=policy,
+            tier=self._scorer.tiers[tier],
+            model=choice.model,
+            confidence=prediction.values[index],
+            prediction=prediction,
+            operating_point=point,
+            trace=choice.trace,
+            notices=(*notices, too_long) if too_long else notices,
+            estimated_cost_usd=cost_usd,
+            cost_note=cost_note,
+            checkpoint_id=self.checkpoint_id,
+        )
+
+    def _context(self, query: Query, prediction: Prediction, policy: str, model: str) -> RouteContext:
+        return RouteContext(
+            query=query,
+            prediction=prediction,
+            policy=policy,
+            default_model=model,
+            models=tuple([tier.model for tier in self.mapping.tiers]),
+            catalogue=self.mapping.catalogue,
+            spend=self.spend.snapshot(),
+        )
+
+    def _explained(self, query: Query, decision: Decision) -> Decision:
+        policy = next(policy for policy in self._scorer.policies if policy.name == decision.policy)
+        return attrs.evolve(decision, explanation=self.policy_model.explain(query, policy))
+
+    def _point(self, large_share: float | None, operating_point: OperatingPoint | None) -> OperatingPoint:
+        if operating_point is not None:
+            if large_share is not None:
+                raise ConfigError(
+                    "large_share",
+                    str(large_share),
+                    "was given beside an operating point",
+                    "Give one of the two.",
+                )
+            _check_point(operating_point, len(self.mapping.tiers) - 1)
+            return operating_point
+        return self.operating_point if large_share is None else self._shares.point(large_share)
+
+
+def _check_point(point: OperatingPoint, steps: int) -> None:
+    if len(point.thresholds) != steps:
+        raise ConfigError(
+            "operating_point.thresholds",
+            str(point.thresholds),
+            f"holds {len(point.thresholds)} numbers where the tiers have {steps} steps",
+            "Give one threshold a step.",
+        )
