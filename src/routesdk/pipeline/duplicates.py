@@ -31,6 +31,7 @@ _PASSAGE_WORDS = 60
 # Below this many words a question leans on its options ("Which of these is true?").
 _SHORT_QUESTION_WORDS = 10
 _SHARED_OPTIONS = 0.5
+_FEWEST_SHARED_OPTIONS = 2
 # An option that more questions share ("None of the above") says nothing.
 _COMMON_OPTION = 200
 _SAME_WORD = 0.85
@@ -71,7 +72,7 @@ def near_duplicates(texts: Sequence[str], others: Sequence[str] | None = None) -
       both have 60 words or more and a similarity of at least 0.85 (they share a
       passage);
     - where both have options and fewer than ten words: half of the options of the
-      one with fewer are options of the other.
+      one with fewer, and at least two, are options of the other.
 
     Chosen by reading pairs of SimpleQA, MMLU, MMLU-Pro, Natural Questions and 14
     smaller sets: at every similarity from 0.65 to 0.95 most pairs are templates with
@@ -200,7 +201,9 @@ def _leans_on_options(question: Question) -> bool:
 
 def _options_agree(left: Question, right: Question) -> bool:
     fewer = min(len(left.options), len(right.options))
-    return fewer == 0 or len(left.options & right.options) >= _SHARED_OPTIONS * fewer
+    if fewer == 0:
+        return True
+    return len(left.options & right.options) >= max(_FEWEST_SHARED_OPTIONS, _SHARED_OPTIONS * fewer)
 
 
 def _sharing_options(places: list[int], questions: Sequence[Question]) -> Iterator[tuple[int, int]]:
@@ -243,11 +246,18 @@ def _asks_the_same(left: str, right: str, similarity: float) -> bool:
     one, two = left.split(), right.split()
     if min(len(one), len(two)) >= _PASSAGE_WORDS and similarity >= _PASSAGE_SIMILAR:
         return True
-    return _covered(set(one) - set(two), two, right) and _covered(set(two) - set(one), one, left)
+    only_left, only_right = set(one) - set(two), set(two) - set(one)
+    return _covered(only_left, only_right, right) and _covered(only_right, only_left, left)
 
 
-def _covered(words: Iterable[str], others: Sequence[str], text: str) -> bool:
-    """Tell whether each word stands in the other text, up to spelling and spacing."""
+def _covered(words: Iterable[str], others: Iterable[str], text: str) -> bool:
+    """Tell whether each word stands in the other text, up to spelling and spacing.
+
+    Args:
+        words: Words that only one text has.
+        others: Words that only the other text has.
+        text: The other text.
+    """
     unspaced = text.replace(" ", "")
     return all(
         word in _FUNCTION_WORDS
@@ -258,7 +268,9 @@ def _covered(words: Iterable[str], others: Sequence[str], text: str) -> bool:
 
 
 def _same_word(word: str, other: str) -> bool:
-    if max(len(word), len(other)) > _LONGEST_WORD:
+    short, long = sorted((len(word), len(other)))
+    if long > _LONGEST_WORD:
         return True  # no word but a run of text without spaces, which the similarity has judged
-    matcher = SequenceMatcher(None, word, other, autojunk=False)
-    return matcher.real_quick_ratio() >= _SAME_WORD and matcher.ratio() >= _SAME_WORD
+    if 2 * short < _SAME_WORD * (short + long):
+        return False  # the ratio cannot be reached, however many letters agree
+    return SequenceMatcher(None, word, other, autojunk=False).ratio() >= _SAME_WORD
