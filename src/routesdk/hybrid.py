@@ -75,7 +75,7 @@ def get_hybrid_mapper(
     host: PluginHost | None = None,
     catalogue: Catalogue | None = None,
 ) -> HybridMapper:
-    """Build the mapper most people start with: keywords, mathematics and length go up, the budget brings down.
+    """Build the mapper most people start with: keywords, maths and length go up, the budget brings down.
 
     Args:
         cost_budget: US dollars; at 90 % of them every query goes to the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -275,6 +274,8 @@ class Router:
         explain: bool = False,
     ) -> Decision:
         """Decide one query without holding up the event loop; see `route`."""
+        import asyncio
+
         return await asyncio.to_thread(
             self.route, query, large_share=large_share, operating_point=operating_point, explain=explain
         )

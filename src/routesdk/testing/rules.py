@@ -11,7 +11,7 @@ import attrs
 from routesdk.protocols import Constraint, Rule
 from routesdk.testing.fakes import POLICIES, make_context
 from routesdk.testing.samples import describe, odd_queries, script_queries
-from routesdk.testing.verdict import call, name_of, require, sentence
+from routesdk.testing.verdict import broken, call, require, sentence
 from routesdk.testing.watch import INPUT_OUTPUT, watching
 from routesdk.types import Proposal, Refusal, RouteContext
 
@@ -121,7 +121,7 @@ def _check_pickling(rule: object, method: str, shown: list[RouteContext], said: 
     try:
         copy: object = pickle.loads(pickle.dumps(rule))
     except (pickle.PickleError, AttributeError, TypeError) as error:
-        raise AssertionError(f"{name_of(rule)} cannot be pickled ({error}): {ask}.") from error
+        raise broken(rule, f"cannot be pickled ({error})", ask) from error
     if type(rule).__eq__ is not object.__eq__:
         require(copy == rule, rule, "is not equal to itself after pickling", ask)
     for context, first in zip(shown[:12], said[:12], strict=True):

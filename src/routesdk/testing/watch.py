@@ -1,4 +1,4 @@
-"""Notices what code does beside computing: files, sockets, processes, sleep."""
+"""Notices what code does beside computing: files, sockets, processes, threads."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ INPUT_OUTPUT = (
     "socket.bind",
     "sqlite3.connect",
     "subprocess.Popen",
-    "time.sleep",
     "_thread.start_new_thread",
 )
-"""Audit events of code that reads, writes, waits, or starts something."""
+"""Audit events of code that reads, writes, or starts something."""
 
 # A context variable, so that what other threads do meanwhile is not held against the part.
 _watch: ContextVar[tuple[frozenset[str], list[str]] | None] = ContextVar("routesdk_watch", default=None)
