@@ -132,6 +132,7 @@ class Lexicon:
 
     Args:
         words: Words or phrases, in the order in which they are tried.
+        key: What errors call the list: the option that it comes from.
 
     Raises:
         ConfigError: There is no word, or one is blank or no string.
@@ -139,12 +140,12 @@ class Lexicon:
 
     __slots__ = ("_entries",)
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], *, key: str = "words") -> None:
         if isinstance(words, str):
-            raise ConfigError("words", repr(words), "is a string, not a list", "Put it in a list.")
-        self._entries = tuple(_entry(index, word) for index, word in enumerate(words))
+            raise ConfigError(key, repr(words), "is a string, not a list", "Put it in a list.")
+        self._entries = tuple(_entry(f"{key}[{index}]", word) for index, word in enumerate(words))
         if not self._entries:
-            raise ConfigError("words", "[]", "is empty", "List at least one word.")
+            raise ConfigError(key, "[]", "is empty", "List at least one word.")
 
     def find(self, text: str) -> str | None:
         """Return the first listed word that stands in the text, as it was listed, or None."""
@@ -156,8 +157,7 @@ class Lexicon:
         return None
 
 
-def _entry(index: int, word: object) -> _Entry:
-    key = f"words[{index}]"
+def _entry(key: str, word: object) -> _Entry:
     if not isinstance(word, str):
         raise ConfigError(key, repr(word), "is not a string", "Write a word or phrase.")
     folded = fold(word)

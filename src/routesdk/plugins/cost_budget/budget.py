@@ -40,10 +40,10 @@ class CostBudget:
 
     budget_usd: Decimal = attrs.field(converter=_budget)
     downgrade_at: float = attrs.field(default=0.9, validator=[gt(0.0), le(1.0)])
-    _limit_usd: Decimal = attrs.field(init=False, repr=False, eq=False)
 
-    @_limit_usd.default
-    def _limit(self) -> Decimal:
+    @property
+    def limit_usd(self) -> Decimal:
+        """The spend in US dollars from which on the rule refuses."""
         return _EXACT.multiply(self.budget_usd, usd(self.downgrade_at))
 
     def refuse(self, context: RouteContext, model: str) -> Refusal | None:
@@ -53,10 +53,10 @@ class CostBudget:
             UnknownPriceError: The model would be allowed, and its price is not
                 known: a budget says nothing about money that nobody can count.
         """
-        spent_usd = context.spend.total_usd
-        if spent_usd >= self._limit_usd and model != context.models[0]:
+        spent_usd, limit_usd = context.spend.total_usd, self.limit_usd
+        if spent_usd >= limit_usd and model != context.models[0]:
             return Refusal(
-                f"{spent_usd} USD are spent or promised, which reaches {self._limit_usd} USD "
+                f"{spent_usd} USD are spent or promised, which reaches {limit_usd} USD "
                 f"({self.downgrade_at:.4g} of the budget of {self.budget_usd} USD): "
                 f"only {context.models[0]!r} is allowed"
             )
