@@ -1,0 +1,88 @@
+# Everything is made on demand in $(VENV): a target that needs a package installs it first.
+# `make check` is what CI runs.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Only the tools that train and compare routers need torch; this is the build to take where there is none.
+TORCH ?= torch==2.13.0
+PYTEST_ARGS ?=
+
+# Small matrices run faster on one thread, and a busy neighbour then does no harm.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export HF_HUB_OFFLINE := 1
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PATHS := $(wildcard src tests examples benchmarks docs/snippets plugins tools)
+
+.PHONY: help setup fix lint imports type docs slow test bench check trainer clean
+
+help:
+	@echo "make setup   an environment in $(VENV) with everything for development"
+	@echo "make fix     format, and mend what ruff can mend"
+	@echo "make lint    ruff and its formatter"
+	@echo "make imports the layers of the package, by import-linter"
+	@echo "make type    mypy --strict"
+	@echo "make docs    build the documentation, strictly, into site/"
+	@echo "make slow    the tests that take longer"
+	@echo "make test    the tests"
+	@echo "make bench   speed, size and quality, with the machine"
+	@echo "make check   lint, imports, type, docs, slow, test: what CI runs"
+	@echo "make trainer what the training tools need, torch included"
+
+$(VENV)/.venv-stamp:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.test-stamp: $(VENV)/.venv-stamp pyproject.toml
+	$(PIP) install --group test --editable .
+	@touch $@
+
+$(VENV)/.dev-stamp: $(VENV)/.venv-stamp pyproject.toml
+	$(PIP) install --group dev --editable .
+	@touch $@
+
+# An open requirement would bring the newest torch with its GPU libraries; one that is there stays.
+$(VENV)/.trainer-stamp: $(VENV)/.dev-stamp
+	$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) install "$(TORCH)"
+	$(PIP) install --group trainer
+	@touch $@
+
+setup: $(VENV)/.dev-stamp
+
+trainer: $(VENV)/.trainer-stamp
+
+fix: $(VENV)/.dev-stamp
+	$(BIN)/ruff check --fix $(PATHS)
+	$(BIN)/ruff format $(PATHS)
+
+lint: $(VENV)/.dev-stamp
+	$(BIN)/ruff check $(PATHS)
+	$(BIN)/ruff format --check $(PATHS)
+
+imports: $(VENV)/.dev-stamp
+	$(BIN)/lint-imports
+
+type: $(VENV)/.dev-stamp
+	$(BIN)/mypy
+
+docs: $(VENV)/.dev-stamp
+	$(BIN)/mkdocs build --quiet --strict
+
+slow: $(VENV)/.dev-stamp
+	$(BIN)/python -m pytest -q -m "slow and not gpu and not network" $(PYTEST_ARGS)
+
+test: $(VENV)/.test-stamp
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+bench: $(VENV)/.trainer-stamp
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/quality.py
+
+check:
+	.ci/run
+
+clean:
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
