@@ -104,7 +104,7 @@ class FakePolicyModel:
             "reference_texts": self.reference_texts,
             "tiers": [[tier.name, tier.model] for tier in self.tiers],
         }
-        (folder / _FILE).write_text(json.dumps(state, sort_keys=True), encoding="utf-8")
+        (folder / _FILE).write_text(json.dumps(state), encoding="utf-8")
 
     def load(self, folder: Path) -> FakePolicyModel:
         """Return the policy model that `save` wrote.

@@ -14,7 +14,7 @@ from routesdk.protocols import PolicyModel, Trainer
 from routesdk.testing.fakes import MODELS
 from routesdk.testing.models import check_policy_model
 from routesdk.testing.verdict import broken, call, must_raise, require
-from routesdk.types import Dataset, Example, Grade, Outcome, Query, Tier, TrainJob
+from routesdk.types import GRADES, Dataset, Example, Grade, Outcome, Query, Tier, TrainJob
 
 _TRAINS = "train saves a policy model in job.output, and returns that folder"
 
@@ -44,10 +44,10 @@ def _example(index: int, models: tuple[str, ...]) -> Example:
     text = f"{asked} fact {index} about {topic}" + " with every exception there is" * hard + "?"
     outcomes = {}
     for rank, model in enumerate(models):
-        # Harder questions need a dearer model; every seventh one comes out by the luck of the draw.
+        # Harder questions need a dearer model; every fourth one goes through all cells in turn.
         grade = Grade.CORRECT if hard <= rank else Grade.INCORRECT
-        if index % 7 == rank or (hard == 2 and index % 5 == rank):
-            grade = tuple(Grade)[(index // 7 + rank) % 3]
+        if index % 4 == 3:
+            grade = GRADES[index // 4 // len(GRADES) ** rank % len(GRADES)]
         outcomes[model] = Outcome(model=model, grade=grade)
     return Example(id=f"row-{index}", query=Query(text), reference=str(index), topic=topic, outcomes=outcomes)
 

@@ -1,0 +1,135 @@
+"""The contract check of trainers: good ones pass, broken ones do not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from routesdk.errors import TrainingError
+from routesdk.protocols import PolicyModel
+from routesdk.testing import FakePolicyModel, check_trainer, make_examples, write_dataset
+from routesdk.types import Dataset, Grade, TrainJob
+
+CELLS = {"CC": 0.4, "IC": 0.35, "II": 0.25}
+
+
+def broken(fault: str) -> pytest.RaisesExc[AssertionError]:
+    return pytest.raises(AssertionError, match=f"(?s){fault}.*The contract: ")
+
+
+class Counts:
+    """A trainer that saves how often each cell occurred; a method is a step that can be broken."""
+
+    def train(self, job: TrainJob) -> Path:
+        rows = self.rows(job.train[0])
+        found = {cell: rows.count(cell) / len(rows) for cell in sorted(set(rows))} if rows else {}
+        if self.hopeless(found):
+            raise TrainingError("counts", f"{len(rows)} rows of {len(found)} kinds", "Give more rows.")
+        FakePolicyModel(cells=found or CELLS).save(job.output)
+        return self.finish(job)
+
+    def rows(self, dataset: Dataset) -> list[str]:
+        lines = [json.loads(line) for line in dataset.path.read_text(encoding="utf-8").split("\n") if line]
+        graded = [line["outcomes"] for line in lines if line["outcomes"]]
+        return ["".join(Grade[each[model]["grade"]].value[0] for model in dataset.tiers) for each in graded]
+
+    def hopeless(self, found: dict[str, float]) -> bool:
+        return len(found) < 2
+
+    def finish(self, job: TrainJob) -> Path:
+        return job.output
+
+
+class TrainsOnNothing(Counts):
+    def hopeless(self, found: dict[str, float]) -> bool:
+        return False
+
+
+class TrainsOnOneClass(Counts):
+    def hopeless(self, found: dict[str, float]) -> bool:
+        return not found
+
+
+class StumblesOverNothing(Counts):
+    def hopeless(self, found: dict[str, float]) -> bool:
+        return max(found.values()) == 1.0
+
+
+class Signs(Counts):
+    numbers = itertools.count()
+
+    def finish(self, job: TrainJob) -> Path:
+        (job.output / "run.json").write_text(str(next(self.numbers)))
+        return job.output
+
+
+class SavesElsewhere(Counts):
+    def finish(self, job: TrainJob) -> Path:
+        return job.output.parent
+
+
+class SavesNoModel(Counts):
+    def finish(self, job: TrainJob) -> Path:
+        (job.output / "fake.json").write_text("{}")
+        return job.output
+
+
+class EatsItsRows(Counts):
+    def finish(self, job: TrainJob) -> Path:
+        with job.train[0].path.open("a") as file:
+            file.write("\n")
+        return job.output
+
+
+class ReturnsText(Counts):
+    def finish(self, job: TrainJob) -> Path:
+        return cast("Path", str(job.output))
+
+
+class LeavesARuin(Counts):
+    def train(self, job: TrainJob) -> Path:
+        (job.output / "config.json").write_text("{}")
+        return super().train(job)
+
+
+UNTRAINED = cast("PolicyModel", FakePolicyModel(cells=CELLS))
+
+
+def test_a_trainer_that_keeps_its_contract_passes_on_made_up_rows_and_on_given_ones(tmp_path: Path) -> None:
+    check_trainer(Counts(), UNTRAINED)
+    rows = write_dataset(tmp_path / "rows.jsonl", make_examples(30))
+    check_trainer(Counts(), UNTRAINED, job=TrainJob(train=(rows,), output=tmp_path / "unused"))
+
+    assert not (tmp_path / "unused").exists()
+
+
+@pytest.mark.parametrize(
+    ("trainer", "fault"),
+    [
+        (TrainsOnNothing(), "raises nothing on no rows"),
+        (TrainsOnOneClass(), "raises nothing on rows of one class"),
+        (StumblesOverNothing(), "raises ValueError .* on no rows"),
+        (Signs(), "writes other bytes in a second run: run.json"),
+        (SavesElsewhere(), "returns .*, not .*first from train|returns .*, not "),
+        (SavesNoModel(), "raises CheckpointError .* from load, on what it trained"),
+        (EatsItsRows(), "changes rows.jsonl"),
+        (ReturnsText(), "returns str from train"),
+        (LeavesARuin(), "leaves files behind on no rows"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_trainer_that_breaks_a_promise_is_caught(trainer: Counts, fault: str) -> None:
+    with broken(fault):
+        check_trainer(trainer, UNTRAINED)
+
+
+def test_made_up_examples_hold_all_nine_cells_and_are_the_same_each_time() -> None:
+    grades = {tuple(outcome.grade for outcome in example.outcomes.values()) for example in make_examples()}
+
+    assert len(grades) == 9
+    assert make_examples() == make_examples()
+    assert len({example.id for example in make_examples()}) == 240
