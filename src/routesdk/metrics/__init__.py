@@ -6,17 +6,15 @@ from routesdk.metrics.accuracy import accuracy, accuracy_by, routed_quality
 from routesdk.metrics.calibration import (
     PerfectCalibration,
     brier_score,
+    calibration_interval,
     expected_calibration_error,
     perfect_calibration_error,
 )
-from routesdk.metrics.curves import DeferralCurve, apgr, deferral_curve, pgr
+from routesdk.metrics.curves import DeferralCurve, apgr, apgr_difference, apgr_interval, deferral_curve, pgr
 from routesdk.metrics.intervals import (
     Interval,
-    apgr_difference,
-    apgr_interval,
     bootstrap_interval,
     bootstrap_values,
-    calibration_interval,
     mean_interval,
     summarise,
 )

@@ -9,13 +9,13 @@ import numpy as np
 
 from routesdk.errors import MetricError
 from routesdk.metrics._input import same_rows, unit_column
+from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy.typing as npt
 
     from routesdk.metrics._input import Floats
+    from routesdk.metrics.intervals import Interval, Statistic
 
 DEFAULT_BINS = 15
 # Simulated outcomes held at a time: 8 MB.
@@ -97,7 +97,7 @@ def expected_calibration_error(
 
 def calibration_statistic(
     probability: npt.ArrayLike, outcome: npt.ArrayLike, *, bins: int = DEFAULT_BINS
-) -> Callable[[Floats], Floats]:
+) -> Statistic:
     """Prepare the expected calibration error for many resamples: rows are ordered once.
 
     Args:
@@ -182,6 +182,41 @@ def perfect_calibration_error(
         simulations=simulations,
         seed=seed,
     )
+
+
+def calibration_interval(
+    probability: npt.ArrayLike,
+    outcome: npt.ArrayLike,
+    *,
+    bins: int = DEFAULT_BINS,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Bound the expected calibration error.
+
+    The bootstrap adds its own noise to the error, which cannot fall below 0, so the
+    interval lies too high where the error is small; `perfect_calibration_error` is
+    the yardstick for that case.
+
+    Args:
+        probability: Predicted probability, 0 to 1, (rows,).
+        outcome: 1 where it happened, else 0, or an expected quality, (rows,).
+        bins: Number of equal-mass bins.
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+        level: Probability to cover.
+
+    Returns:
+        The error and its interval.
+
+    Raises:
+        MetricError: As for `expected_calibration_error`.
+    """
+    statistic = calibration_statistic(probability, outcome, bins=bins)
+    rows = len(np.asarray(probability))
+    metric = "expected calibration error"
+    return bootstrap_interval(metric, statistic, rows, resamples=resamples, seed=seed, level=level)
 
 
 def _columns(metric: str, probability: npt.ArrayLike, outcome: npt.ArrayLike) -> tuple[Floats, Floats]:

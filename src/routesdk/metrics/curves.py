@@ -14,13 +14,13 @@ import numpy as np
 from routesdk.errors import MetricError
 from routesdk.metrics._input import SMALLEST_GAP, column, same_rows, unit_column
 from routesdk.metrics.accuracy import routed_quality
+from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy.typing as npt
 
     from routesdk.metrics._input import Floats
+    from routesdk.metrics.intervals import Interval, Statistic
 
 
 @attrs.frozen(kw_only=True)
@@ -140,9 +140,7 @@ def apgr(score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike) -> f
     return float(apgr_statistic(ranks, cheap, dear)(np.ones((1, len(ranks))))[0])
 
 
-def apgr_statistic(
-    score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike
-) -> Callable[[Floats], Floats]:
+def apgr_statistic(score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike) -> Statistic:
     """Prepare APGR for many resamples: rows are ranked once.
 
     Args:
@@ -178,6 +176,76 @@ def apgr_statistic(
         return np.asarray(np.where(defined, area / np.where(defined, gap, 1.0), np.nan), dtype=np.float64)
 
     return statistic
+
+
+def apgr_interval(
+    score: npt.ArrayLike,
+    medium: npt.ArrayLike,
+    large: npt.ArrayLike,
+    *,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Bound APGR.
+
+    Args:
+        score: As for `apgr`, (rows,).
+        medium: Quality of the medium model's answers, 0 to 1, (rows,).
+        large: Quality of the large model's answers, 0 to 1, (rows,).
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+        level: Probability to cover.
+
+    Returns:
+        APGR and its interval; `undefined` counts the resamples without a gap.
+
+    Raises:
+        MetricError: As for `apgr`, or half of the resamples have no gap.
+    """
+    apgr(score, medium, large)  # says why, where there is no gap to recover
+    statistic = apgr_statistic(score, medium, large)
+    rows = len(np.asarray(medium))
+    return bootstrap_interval("APGR", statistic, rows, resamples=resamples, seed=seed, level=level)
+
+
+def apgr_difference(
+    score: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    medium: npt.ArrayLike,
+    large: npt.ArrayLike,
+    *,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Bound the difference in APGR between two rankings of the same rows.
+
+    Args:
+        score: The ranking in question, (rows,).
+        baseline: The ranking to compare it with, (rows,).
+        medium: Quality of the medium model's answers, 0 to 1, (rows,).
+        large: Quality of the large model's answers, 0 to 1, (rows,).
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+        level: Probability to cover.
+
+    Returns:
+        APGR of `score` minus APGR of `baseline`, each pair on one resample.
+
+    Raises:
+        MetricError: As for `apgr_interval`.
+    """
+    apgr(score, medium, large)
+    ours, theirs = apgr_statistic(score, medium, large), apgr_statistic(baseline, medium, large)
+
+    def statistic(counts: Floats) -> Floats:
+        return ours(counts) - theirs(counts)
+
+    rows = len(np.asarray(medium))
+    return bootstrap_interval(
+        "difference in APGR", statistic, rows, resamples=resamples, seed=seed, level=level
+    )
 
 
 def _columns(

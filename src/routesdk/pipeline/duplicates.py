@@ -9,7 +9,7 @@ search for candidates is a page of numpy, which the base install has.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
@@ -230,23 +230,32 @@ def _similar_texts(numbers: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str
     # Texts with different numbers are never compared, so numbers are the bucket key.
     hashed = (stable_hash(" ".join(found)) for found in numbers.values())
     keys = np.fromiter(hashed, dtype=np.uint64, count=len(texts))
+    split_up: dict[int, tuple[frozenset[str], bool]] = {}
     shingled: dict[int, npt.NDArray[np.uint64]] = {}
     for left, right in candidate_pairs(signatures(texts), keys, _ESTIMATED).tolist():
         for row in (left, right):
+            if row not in split_up:
+                words = texts[row].split()
+                split_up[row] = frozenset(words), len(words) >= _PASSAGE_WORDS
+        same_words = _same_words(split_up[left][0], split_up[right][0], texts[left], texts[right])
+        # Words are compared before letters, because templates fail here, and at less cost.
+        if not same_words and not (split_up[left][1] and split_up[right][1]):
+            continue
+        for row in (left, right):
             if row not in shingled:
                 shingled[row] = shingles(texts[row])
-        one, two = shingled[left], shingled[right]
-        shared = len(np.intersect1d(one, two, assume_unique=True))
-        similarity = shared / (len(one) + len(two) - shared)
-        if similarity >= _SIMILAR and _asks_the_same(texts[left], texts[right], similarity):
+        similarity = _jaccard(shingled[left], shingled[right])
+        if similarity >= (_SIMILAR if same_words else _PASSAGE_SIMILAR):
             yield texts[left], texts[right], similarity
 
 
-def _asks_the_same(left: str, right: str, similarity: float) -> bool:
-    one, two = left.split(), right.split()
-    if min(len(one), len(two)) >= _PASSAGE_WORDS and similarity >= _PASSAGE_SIMILAR:
-        return True
-    only_left, only_right = set(one) - set(two), set(two) - set(one)
+def _jaccard(one: npt.NDArray[np.uint64], two: npt.NDArray[np.uint64]) -> float:
+    shared = len(np.intersect1d(one, two, assume_unique=True))
+    return shared / (len(one) + len(two) - shared)
+
+
+def _same_words(one: frozenset[str], two: frozenset[str], left: str, right: str) -> bool:
+    only_left, only_right = one - two, two - one
     return _covered(only_left, only_right, right) and _covered(only_right, only_left, left)
 
 
@@ -273,4 +282,6 @@ def _same_word(word: str, other: str) -> bool:
         return True  # no word but a run of text without spaces, which the similarity has judged
     if 2 * short < _SAME_WORD * (short + long):
         return False  # the ratio cannot be reached, however many letters agree
+    if 2 * sum((Counter(word) & Counter(other)).values()) < _SAME_WORD * (short + long):
+        return False  # nor with these letters, in whatever order
     return SequenceMatcher(None, word, other, autojunk=False).ratio() >= _SAME_WORD
