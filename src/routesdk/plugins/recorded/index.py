@@ -1,0 +1,73 @@
+"""The rows of a file of recorded outcomes, to be found by what was asked."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from routesdk.dataset import Fields, example_from_row, read_jsonl
+from routesdk.errors import ConfigError, DatasetError
+from routesdk.structure import structure
+from routesdk.types import Example, Outcome, Query, Usage
+
+
+@attrs.frozen
+class Recorded:
+    """One model's outcome on one question.
+
+    Attributes:
+        example: The question, with its reference.
+        outcome: How the model did.
+        usage: What its call used, where that was recorded.
+    """
+
+    example: Example
+    outcome: Outcome
+    usage: Usage | None
+
+
+def read_recorded(path: str | os.PathLike[str], query_field: str) -> Iterator[Recorded]:
+    """Read every outcome of a file.
+
+    Raises:
+        ConfigError: The file cannot be read.
+        DatasetError: A row cannot be used; file and line are named.
+    """
+    source = str(Path(path))
+    for line, row in read_jsonl(path):
+        example = example_from_row(row, source=source, line=line, fields=Fields(query=query_field))
+        if not example.outcomes:
+            raise DatasetError(source, line, "it has no 'outcomes'")
+        for model, outcome in example.outcomes.items():
+            yield Recorded(example, outcome, _usage(row, model, source, line))
+
+
+def key_of(query: Query) -> str:
+    """Return what two queries share if they ask the same.
+
+    Letters' case, the form of composed characters and the width of blanks
+    make no difference. A conversation of one turn asks what its turn asks.
+    """
+    turns = query.messages if len(query.messages) > 1 else ()
+    return "\x00".join([normal(query.text), *(f"{turn.role}\x00{normal(turn.content)}" for turn in turns)])
+
+
+def normal(text: str) -> str:
+    """Return a text without differences of case, composition and blanks."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def _usage(row: dict[str, object], model: str, source: str, line: int) -> Usage | None:
+    outcomes = row["outcomes"]
+    outcome = outcomes[model] if isinstance(outcomes, dict) else {}
+    if outcome.get("usage") is None:
+        return None
+    try:
+        return structure(outcome["usage"], Usage, where="usage")
+    except ConfigError as error:
+        problem = f"the outcome of {model!r}: {error.key} = {error.value}: {error.problem}"
+        raise DatasetError(source, line, problem) from error
