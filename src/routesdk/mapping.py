@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import cast
 
 import attrs
 
@@ -18,6 +19,7 @@ from routesdk.errors import (
     RouteSDKError,
     RuleError,
     UnknownModelError,
+    UnknownPriceError,
 )
 from routesdk.host import PluginHost, attempt
 from routesdk.protocols import Constraint, Rule
@@ -58,7 +60,8 @@ class ActiveRule:
     @classmethod
     def build(cls, config: RuleConfig, host: PluginHost) -> ActiveRule:
         """Build a rule by name from its config."""
-        part = host.rule(config.name, **dict(config.options))
+        # Not `host.rule`: an option may be called `name`.
+        part = cast("Rule | Constraint", host.build("rule", config.name, config.options))
         return cls(config.name, part, config, config.on_error)
 
     @classmethod
@@ -66,8 +69,10 @@ class ActiveRule:
         """Take a rule object as it is.
 
         Raises:
-            RuleError: It has neither `propose` nor `refuse`.
+            RuleError: It has neither `propose` nor `refuse`, or is a class.
         """
+        if isinstance(part, type):
+            raise RuleError(part.__name__, "it is a class, not an object of it")
         name = type(part).__name__
         if not isinstance(part, (Rule, Constraint)):
             raise RuleError(name, "it has neither a method `propose` nor a method `refuse`")
@@ -208,8 +213,8 @@ class ModelMapping:
         """
         try:
             return self._default_choices[policy]
-        except KeyError:
-            raise PolicyParseError(policy, tuple(self.defaults)) from None
+        except (KeyError, TypeError):
+            raise PolicyParseError(str(policy), tuple(self.defaults)) from None
 
     def choose(self, context: RouteContext) -> Choice:
         """Apply the rules: the first proposal wins, then constraints move it to an allowed model.
@@ -242,7 +247,7 @@ class ModelMapping:
             if error is None:
                 error = self._proposal_error(rule, proposal)
             if error is not None:
-                steps.append(_skip(rule, chosen, error))
+                steps.append(_skip(rule, chosen, chosen, error))
             elif isinstance(proposal, Proposal):
                 chosen = chosen if decided else proposal.model
                 decided = True
@@ -256,28 +261,26 @@ class ModelMapping:
             return RuleError(
                 rule.name, f"`propose` returned {type(proposal).__name__}, not a Proposal or None"
             )
+        if not isinstance(proposal.model, str) or not isinstance(proposal.reason, str):
+            return RuleError(rule.name, f"it proposed {proposal!r}, and model and reason must be strings")
         if proposal.model not in self.known and proposal.model not in self.catalogue:
-            return UnknownModelError(str(proposal.model), tuple(sorted(self.known)), f"rule {rule.name!r}")
+            return UnknownModelError(proposal.model, tuple(sorted(self.known)), f"rule {rule.name!r}")
         return None
 
     def _constrain(self, context: RouteContext, chosen: str) -> tuple[str, list[TraceStep]]:
-        constraints = [(rule, rule.part) for rule in self.rules if isinstance(rule.part, Constraint)]
+        constraints = [rule for rule in self.rules if isinstance(rule.part, Constraint)]
         refusals: list[tuple[str, str, str]] = []
-        skipped: dict[str, TraceStep] = {}
+        skipped: dict[int, TraceStep] = {}
         for model in (chosen, *self._fallbacks(chosen)) if constraints else ():
-            refused = False
-            for rule, constraint in constraints:
-                refusal, error = attempt(constraint.refuse, context, model)
-                if error is None and not (refusal is None or isinstance(refusal, Refusal)):
-                    problem = f"`refuse` returned {type(refusal).__name__}, not a Refusal or None"
-                    error = RuleError(rule.name, problem)
+            for place, rule in enumerate(constraints):
+                refusal, error = _ask(rule, context, model)
                 if error is not None:
-                    skipped[rule.name] = _skip(rule, model, error)
-                elif isinstance(refusal, Refusal):
+                    # Once a rule, however many models it failed on; skipping never moves the decision.
+                    skipped.setdefault(place, _skip(rule, model, chosen, error))
+                elif refusal is not None:
                     refusals.append((rule.name, model, refusal.reason))
-                    refused = True
                     break
-            if not refused:
+            else:
                 steps = [TraceStep(Stage.CONSTRAINT, who, what, model, why) for who, what, why in refusals]
                 return model, [*skipped.values(), *steps]
         if not constraints:
@@ -292,13 +295,24 @@ class ModelMapping:
         return [model for model in dict.fromkeys(ordered) if model != chosen]
 
 
-def _skip(rule: ActiveRule, chosen: str, error: Exception) -> TraceStep:
-    """Note a failed rule in the trace, or raise if its config does not allow that."""
+def _ask(rule: ActiveRule, context: RouteContext, model: str) -> tuple[Refusal | None, Exception | None]:
+    """Ask a constraint about a model: its refusal, or what was wrong with it."""
+    assert isinstance(rule.part, Constraint)
+    refusal, error = attempt(rule.part.refuse, context, model)
+    if error is None and refusal is not None and not isinstance(refusal, Refusal):
+        problem = f"`refuse` returned {type(refusal).__name__}, not a Refusal or None"
+        return None, RuleError(rule.name, problem)
+    return refusal, error
+
+
+def _skip(rule: ActiveRule, model: str, chosen: str, error: Exception) -> TraceStep:
+    """Note in the trace that a rule failed on a model, or raise if its config does not allow that."""
     if rule.on_error != "skip":
-        if isinstance(error, RouteSDKError):
+        # These tell by themselves what to do; a rule's own mistake is told with the rule's name.
+        if isinstance(error, (RuleError, UnknownModelError, UnknownPriceError)):
             raise error
         raise RuleError(rule.name, f"{type(error).__name__}: {error}") from error
-    return TraceStep(Stage.SKIPPED, rule.name, chosen, chosen, f"it failed: {error}")
+    return TraceStep(Stage.SKIPPED, rule.name, model, chosen, f"it failed: {error}")
 
 
 def load_policy_map(path: str | os.PathLike[str]) -> dict[str, str]:
