@@ -144,12 +144,12 @@ class PluginHost:
         """
         offered = self.find(kind, name)
         component = offered.component
-        if component.config is None and isinstance(component.factory, type) and attrs.has(component.factory):
-            # The factory is its own config: a rule of a few fields needs no second class.
-            return structure(dict(options or {}), component.factory, where=_where(offered))
-        arguments = self._arguments(offered, dict(options or {}))
         try:
-            return component.factory(*arguments)
+            factory = component.factory
+            if component.config is None and isinstance(factory, type) and attrs.has(factory):
+                # The factory is its own config: a rule of a few fields needs no second class.
+                return structure(dict(options or {}), factory, where=_where(offered))
+            return factory(*self._arguments(offered, dict(options or {})))
         except RouteSDKError:
             raise
         except ImportError as error:
@@ -299,6 +299,9 @@ class PluginHost:
             loaded.module = load()
             self._manager.register(loaded.module, name=loaded.name)
         except Exception as error:
+            # Older pluggy keeps the hooks that it had read before it found the one that is wrong.
+            if self._manager.has_plugin(loaded.name):
+                self._manager.unregister(name=loaded.name)
             self._note(loaded, "", error)
             return
         for caller in self._manager.get_hookcallers(loaded.module) or ():

@@ -6,6 +6,7 @@ subclassed. `routesdk.testing` has a contract check for each.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
+from routesdk.errors import ConfigError
 from routesdk.types import (
     Answer,
     Chunk,
@@ -34,6 +36,8 @@ from routesdk.types import (
     Unscored,
     Verdict,
 )
+
+_KEBAB_CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 API_VERSION = 1
 """The version of this contract; a component with a newer one is reported and left out."""
@@ -265,6 +269,24 @@ class Component(Generic[P_co]):
     summary: str = ""
     install: str = ""
     api: int = API_VERSION
+
+    def __attrs_post_init__(self) -> None:
+        # Checked where it is offered: the host then blames the plugin, and the others go on.
+        if not isinstance(self.name, str) or not _KEBAB_CASE.fullmatch(self.name):
+            raise ConfigError(
+                "component.name", repr(self.name), "not in kebab-case", "Write it like 'pin-tag'."
+            )
+        if not callable(self.factory):
+            problem = f"{type(self.factory).__name__} cannot be called"
+            raise ConfigError(
+                f"{self.name}.factory", repr(self.factory), problem, "Give a class or function."
+            )
+        if self.config is not None and not (isinstance(self.config, type) and attrs.has(self.config)):
+            problem = "not an attrs class"
+            raise ConfigError(f"{self.name}.config", repr(self.config), problem, "Decorate it: attrs.frozen.")
+        if type(self.api) is not int or self.api < 1:
+            problem = "not a version of the contract"
+            raise ConfigError(f"{self.name}.api", repr(self.api), problem, f"Write {API_VERSION}.")
 
 
 Offer = Iterable[Component[P_co]]

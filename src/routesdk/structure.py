@@ -34,6 +34,7 @@ def structure(data: object, cls: type[T], *, where: str = "", source: str = "") 
     Raises:
         ConfigError: A key is unknown or missing, or a value is of the wrong
             type or out of range. Key, value and fix are named.
+        Exception: Whatever else the class itself raised, such as an ImportError.
     """
     import cattrs
 
@@ -46,6 +47,10 @@ def structure(data: object, cls: type[T], *, where: str = "", source: str = "") 
         ValueError,
         RouteSDKError,
     ) as error:
+        cause = _locate(error, [], data)[1]
+        if not isinstance(cause, (TypeError, ValueError, KeyError, ConfigError, cattrs.errors.CattrsError)):
+            # A class with a bug, or without its package, is no mistake in the data.
+            raise cause from None
         raise _explain(error, data, cls, where, source) from error
 
 
