@@ -34,7 +34,7 @@ class Counts:
 
     def rows(self, dataset: Dataset) -> list[str]:
         lines = [json.loads(line) for line in dataset.path.read_text(encoding="utf-8").split("\n") if line]
-        graded = [line["outcomes"] for line in lines if line["outcomes"]]
+        graded = [line["outcomes"] for line in lines if "outcomes" in line]
         return ["".join(Grade[each[model]["grade"]].value[0] for model in dataset.tiers) for each in graded]
 
     def hopeless(self, found: dict[str, float]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
 
+from routesdk.dataset import write_examples
 from routesdk.errors import TrainingError
 from routesdk.protocols import PolicyModel, Trainer
 from routesdk.testing.fakes import MODELS
@@ -63,25 +63,8 @@ def write_dataset(
         tiers: Models of the tiers, cheapest first.
         name: What reports call the dataset.
     """
-    with path.open("w", encoding="utf-8") as file:
-        for example in examples:
-            file.write(json.dumps(_row(example), sort_keys=True) + "\n")
+    write_examples(path, examples)
     return Dataset(name=name, path=path, tiers=tiers)
-
-
-def _row(example: Example) -> dict[str, object]:
-    row: dict[str, object] = {"id": example.id, "query": example.query.text}
-    outcomes: dict[str, dict[str, object]] = {}
-    for model, outcome in example.outcomes.items():
-        kept = {
-            "grade": outcome.grade.value if outcome.grade else None,
-            "score": outcome.score,
-            "answer": outcome.answer,
-        }
-        outcomes[model] = {key: value for key, value in kept.items() if value is not None}
-    optional = {"reference": example.reference, "topic": example.topic}
-    row |= {key: value for key, value in optional.items() if value is not None}
-    return {**row, "outcomes": outcomes}
 
 
 def check_trainer(trainer: Trainer, model: PolicyModel, *, job: TrainJob | None = None) -> None:
