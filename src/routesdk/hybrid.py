@@ -10,6 +10,7 @@ import attrs
 
 from routesdk.catalogue import Catalogue
 from routesdk.config import RuleConfig
+from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.mapping import ActiveRule, Choice, ModelMapping, load_policy_map
 from routesdk.protocols import SpendSource
@@ -93,14 +94,16 @@ def get_hybrid_mapper(
         ConfigError: An amount is negative or no number, or the policy map cannot be read.
         PolicyParseError: The policy map names a policy that the nine cells do not define.
     """
-    host = host or PluginHost()
+    host = PluginHost() if host is None else host
     rules = [
         RuleConfig(name="keyword", options={"model": large}),
         RuleConfig(name="math", options={"model": large}),
         RuleConfig(name="length", options={"min_words": LONG_QUERY_WORDS, "model": large}),
     ]
     if cost_budget is not None:
-        rules.append(RuleConfig(name="cost-budget", options={"budget_usd": usd(cost_budget)}))
+        rules.append(
+            RuleConfig(name="cost-budget", options={"budget_usd": _amount("cost_budget", cost_budget)})
+        )
     if policy_map is None or isinstance(policy_map, Mapping):
         policies = dict(policy_map or {})
     else:
@@ -111,7 +114,16 @@ def get_hybrid_mapper(
         policies=matrix.policies,
         policy_map=policies,
         rules=tuple(ActiveRule.build(rule, host) for rule in rules),
-        catalogue=catalogue or Catalogue.default(),
+        catalogue=Catalogue.default() if catalogue is None else catalogue,
     )
-    source = spend or host.spend_source("memory", settled_usd=usd(current_spend))
-    return HybridMapper(mapping=mapping, spend=source)
+    if spend is None:
+        spent_usd = _amount("current_spend", current_spend)
+        spend = host.spend_source("memory", settled_usd=spent_usd)
+    return HybridMapper(mapping=mapping, spend=spend)
+
+
+def _amount(name: str, value: Decimal | float | int | str) -> Decimal:
+    try:
+        return usd(value)
+    except ConfigError as error:
+        raise attrs.evolve(error, key=name) from error

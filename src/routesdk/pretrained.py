@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from routesdk.protocols import Observer, PolicyModel, SpendSource
+    from routesdk.protocols import Matrix, Observer, PolicyModel, SpendSource
 
 DEFAULT_LARGE_SHARE = 1 / 3
 """The share of calls that a router sends up where nobody says otherwise."""
@@ -39,6 +39,8 @@ ANY_TIERS_MATRIX = "cheapest-correct"
 def bundled_names() -> tuple[str, ...]:
     """Return the names of the routers that come with the package."""
     shelf = resources.files("routesdk") / "checkpoints"
+    if not shelf.is_dir():
+        return ()
     return tuple(sorted(entry.name for entry in shelf.iterdir() if (entry / MANIFEST).is_file()))
 
 
@@ -46,14 +48,21 @@ def find_checkpoint(name: str | os.PathLike[str], revision: str | None = None) -
     """Resolve a name: a bundled router, then a folder that exists, then a Hub id.
 
     Raises:
-        CheckpointError: It is none of these, or the Hub cannot deliver it.
+        CheckpointError: It is none of these, has a revision though it is not
+            on the Hub, or the Hub cannot deliver it.
     """
     bundled = bundled_names()
-    if isinstance(name, str) and name in bundled and revision is None:
-        return Path(str(resources.files("routesdk") / "checkpoints" / name))
-    folder = Path(name)
-    if folder.is_dir():
-        return folder
+    here = None
+    if isinstance(name, str) and name in bundled:
+        here = Path(str(resources.files("routesdk") / "checkpoints" / name))
+    elif isinstance(name, (str, os.PathLike)) and str(name) and Path(name).is_dir():
+        here = Path(name)
+    if here is not None:
+        if revision is not None:
+            raise CheckpointError(
+                str(name), f"is on this machine, and has no revision {revision!r}", "Leave `revision` out."
+            )
+        return here
     owner, slash, repository = str(name).partition("/")
     if isinstance(name, str) and slash and owner not in ("", ".", "..", "~") and repository.count("/") == 0:
         return download_checkpoint(name, revision=revision)
@@ -82,10 +91,12 @@ def load_router(
     """Load a checkpoint and bind its tiers; see `Router.from_pretrained`."""
     checkpoint = read_checkpoint(find_checkpoint(name, revision))
     manifest = checkpoint.manifest
-    host = host or PluginHost()
+    host = PluginHost() if host is None else host
     _check_plugins(checkpoint, host)
     bound = _bind_tiers(manifest.tiers, medium, large, tiers)
-    empty = host.policy_model(manifest.policy_model.name, **dict(manifest.policy_model.options))
+    empty = cast(
+        "PolicyModel", host.build("policy model", manifest.policy_model.name, manifest.policy_model.options)
+    )
     matrix_record = _matrix_record(manifest, matrix, bound, host)
     point: OperatingPoint | float = manifest.operating_point
     if large_share is not None:
@@ -151,12 +162,13 @@ def assemble_router(
     Raises:
         ConfigError: Tiers, matrix and thresholds do not fit each other.
     """
-    host = host or PluginHost()
-    catalogue = catalogue or Catalogue.default()
+    host = PluginHost() if host is None else host
+    # An empty catalogue is false, and still the caller's.
+    catalogue = Catalogue.default() if catalogue is None else catalogue
     bound = distinct_tiers(tuple(tiers))
     if matrix_record is None:
         matrix_record = _named_matrix("nine-cell" if len(bound) == 2 else ANY_TIERS_MATRIX, host, bound)
-    matrix = host.matrix(matrix_record.name, **dict(matrix_record.options))
+    matrix = cast("Matrix", host.build("matrix", matrix_record.name, matrix_record.options))
     placeholder = OperatingPoint((0.0,) * (len(bound) - 1))
     router = Router(
         policy_model=policy_model.bind(bound),
@@ -164,7 +176,7 @@ def assemble_router(
         mapping=ModelMapping.build(mapping or MappingConfig(), host, bound, matrix.policies, catalogue),
         operating_point=placeholder,
         host=host,
-        spend=spend or host.spend_source("memory"),
+        spend=host.spend_source("memory") if spend is None else spend,
         observers=tuple(observers),
         calibration=calibration or Calibration(),
         evidence=evidence or Evidence(),
