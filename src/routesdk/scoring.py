@@ -95,13 +95,18 @@ class Scorer:
             PolicyParseError: The batch names a policy that the matrix does not define.
         """
         names = tuple(policy.name for policy in self.policies)
+        _check_form(batch, size, name)
         if batch.policies is not None:
-            values = self._valid(self._ordered(batch, names), len(names), size, name)
+            values = self._valid(self._ordered(batch, names, name), len(names), size, name)
             gains = values @ self._gain_table(name)
             return [
                 Prediction(names, tuple(row), (), tuple(step_gains), True)
                 for row, step_gains in zip(values.tolist(), gains.tolist(), strict=True)
             ]
+        if batch.grades is not None and batch.grades.shape[2:] != (len(self.tiers), len(GRADES)):
+            raise PredictionError(
+                name, f"its grades are of shape {batch.grades.shape}, for {len(self.tiers)} tiers"
+            )
         cells = self._valid(batch.joint(), len(self.table), size, name)
         split = len(names)
         predictions = []
@@ -132,18 +137,20 @@ class Scorer:
             raise PredictionError(name, f"its shape is {values.shape}, not {(size, width)}")
         if size == 0:
             return values
-        totals = values.sum(axis=1)
-        # NaN fails both comparisons, so it is caught here as well.
-        if not (values.min() >= 0.0 and abs(totals - 1.0).max() <= SUM_TOLERANCE):
-            worst = int(np.argmax(np.where(np.isfinite(totals), abs(totals - 1.0), np.inf)))
+        with np.errstate(invalid="ignore"):
+            totals = values.sum(axis=1)
+            # NaN fails both comparisons, so it is caught here as well.
+            good = (values.min(axis=1) >= 0.0) & (abs(totals - 1.0) <= SUM_TOLERANCE)
+        if not good.all():
+            bad = int(np.argmin(good))
             raise PredictionError(
                 name,
-                f"probabilities must be 0 or more and sum to one, and row {worst} is "
-                f"{np.array2string(values[worst], precision=4, threshold=9)} with sum {totals[worst]:.6g}",
+                f"probabilities must be 0 or more and sum to one, and row {bad} is "
+                f"{np.array2string(values[bad], precision=4, threshold=9)} with sum {totals[bad]:.6g}",
             )
         return values
 
-    def _ordered(self, batch: PredictionBatch, names: tuple[str, ...]) -> NDArray[np.floating]:
+    def _ordered(self, batch: PredictionBatch, names: tuple[str, ...], name: str) -> NDArray[np.floating]:
         assert batch.policies is not None
         for given in batch.policy_names:
             if given not in names:
@@ -151,11 +158,13 @@ class Scorer:
         if batch.policy_names == names:
             return batch.policies
         missing = sorted(set(names) - set(batch.policy_names))
-        if missing or len(batch.policy_names) != batch.policies.shape[-1]:
+        if missing or len(batch.policy_names) != len(names) or batch.policies.shape[-1] != len(names):
             raise PredictionError(
-                "?", f"its columns are {batch.policy_names}, and {missing or 'some'} are missing"
+                name,
+                f"its columns are {batch.policy_names} for {batch.policies.shape[-1]} numbers a row, "
+                f"where each of {names} is needed once",
             )
-        return batch.policies[:, [batch.policy_names.index(name) for name in names]]
+        return batch.policies[:, [batch.policy_names.index(policy) for policy in names]]
 
     def _gain_table(self, name: str) -> NDArray[np.float64]:
         steps = len(self.tiers) - 1
@@ -169,6 +178,28 @@ class Scorer:
                 "give policy_gains, measured on calibration rows",
             )
         return np.array([self.policy_gains[policy.name] for policy in self.policies])
+
+
+def _check_form(batch: object, size: int, name: str) -> None:
+    """Check that a policy model returned a batch of arrays, with as many rows as it was asked for."""
+    if not isinstance(batch, PredictionBatch):
+        raise PredictionError(name, f"it is {type(batch).__name__}, not a PredictionBatch")
+    ranks = (("cells", 2), ("weights", 2), ("grades", 4), ("policies", 2), ("cut", 1))
+    for field, rank in ranks:
+        array = getattr(batch, field)
+        if array is None:
+            continue
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+            raise PredictionError(name, f"its {field} are {type(array).__name__}, not an array of numbers")
+        if array.ndim != rank or len(array) != size:
+            raise PredictionError(
+                name, f"its {field} are of shape {array.shape}, not of {size} rows in {rank} dimensions"
+            )
+    weights, grades = batch.weights, batch.grades
+    if weights is not None and grades is not None and weights.shape != grades.shape[:2]:
+        raise PredictionError(
+            name, f"its weights are of shape {weights.shape} and its grades of {grades.shape}"
+        )
 
 
 def thresholds_for_share(gains: NDArray[np.float64], shares: Sequence[float]) -> tuple[float, ...]:
@@ -216,18 +247,27 @@ class ShareFinder:
         self._policy_model = policy_model
         self._calibration = calibration
         # Shares are few and asked for again; reference rows are scored once, when the first is.
-        self.point = lru_cache(maxsize=256)(self._point)
+        self._found = lru_cache(maxsize=256)(self._point)
         self._gains = lru_cache(maxsize=1)(self._reference_gains)
 
-    def _point(self, large_share: float) -> OperatingPoint:
+    def point(self, large_share: float) -> OperatingPoint:
+        """Find the operating point that sends this share of the reference rows up each step.
+
+        Raises:
+            ConfigError: The share is no number in [0, 1], or there are no reference rows.
+        """
+        # Checked before the cache is asked, for which True is 1.
         if isinstance(large_share, bool) or not isinstance(large_share, (int, float)):
             raise ConfigError("large_share", repr(large_share), "is no number", "Give a share from 0 to 1.")
         if not 0.0 <= large_share <= 1.0:
             raise ConfigError(
                 "large_share", str(large_share), "lies outside [0, 1]", "Give a share from 0 to 1."
             )
-        shares = (float(large_share),) * (len(self._scorer.tiers) - 1)
-        return OperatingPoint(thresholds_for_share(self._gains(), shares), float(large_share), "caller")
+        return self._found(float(large_share))
+
+    def _point(self, large_share: float) -> OperatingPoint:
+        shares = (large_share,) * (len(self._scorer.tiers) - 1)
+        return OperatingPoint(thresholds_for_share(self._gains(), shares), large_share, "caller")
 
     def _reference_gains(self) -> NDArray[np.float64]:
         reference = self._policy_model.reference()
