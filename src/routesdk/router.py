@@ -26,7 +26,6 @@ from routesdk.types import (
     QueryLike,
     RouteContext,
     Tier,
-    usd,
 )
 
 if TYPE_CHECKING:
@@ -243,7 +242,7 @@ class Router:
         Arguments and errors are those of `route`. One query that cannot be
         routed raises before any is decided.
         """
-        if isinstance(queries, (str, bytes)):
+        if isinstance(queries, (str, bytes, bytearray, Query)) or not isinstance(queries, Iterable):
             raise ConfigError(
                 "queries", repr(queries)[:40], "is one value, not many", "Give a list, or use `route`."
             )
@@ -337,11 +336,13 @@ class Router:
         Raises:
             ConfigError: The budget is negative or no number, or the share is out of range.
         """
-        options = {"budget_usd": usd(budget_usd), "downgrade_at": downgrade_at}
+        options = {"budget_usd": budget_usd, "downgrade_at": downgrade_at}
         rule = ActiveRule.build(RuleConfig(name="cost-budget", options=options), self.host)
         others = tuple(rule for rule in self.mapping.rules if rule.name != "cost-budget")
         return attrs.evolve(
-            self, mapping=attrs.evolve(self.mapping, rules=(*others, rule)), spend=spend or self.spend
+            self,
+            mapping=attrs.evolve(self.mapping, rules=(*others, rule)),
+            spend=self.spend if spend is None else spend,
         )
 
     def with_large_share(self, large_share: float) -> Router:
@@ -429,6 +430,13 @@ class Router:
                     str(large_share),
                     "was given beside an operating point",
                     "Give one of the two.",
+                )
+            if not isinstance(operating_point, OperatingPoint):
+                raise ConfigError(
+                    "operating_point",
+                    repr(operating_point),
+                    "is no operating point",
+                    "Write OperatingPoint((0.1,)), or give a large_share.",
                 )
             _check_point(operating_point, len(self.mapping.tiers) - 1)
             return operating_point
