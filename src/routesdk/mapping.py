@@ -23,6 +23,7 @@ from routesdk.errors import (
 )
 from routesdk.host import PluginHost, attempt
 from routesdk.protocols import Constraint, Rule
+from routesdk.structure import unstructure
 from routesdk.types import (
     FrozenMapping,
     Policy,
@@ -161,7 +162,8 @@ class ModelMapping:
         """Return the config that builds this mapping again.
 
         Raises:
-            ConfigError: A rule was passed in as an object, so no config names it.
+            ConfigError: A rule was passed in as an object, so no config names
+                it, or has an option that JSON cannot hold.
         """
         for rule in self.rules:
             if rule.config is None:
@@ -172,6 +174,16 @@ class ModelMapping:
                     "Offer it by a plugin and add it by name.",
                 )
         rules = tuple(rule.config for rule in self.rules if rule.config is not None)
+        for config in rules:
+            try:
+                json.dumps(unstructure(config))
+            except TypeError as error:
+                raise ConfigError(
+                    f"mapping.rules.{config.name}",
+                    str(config.options)[:80],
+                    f"cannot be saved ({error})",
+                    "Give options as strings, numbers, lists and tables.",
+                ) from error
         return MappingConfig(policies=self.policy_map, rules=rules, models=self.models)
 
     def with_rule(self, rule: ActiveRule) -> ModelMapping:
