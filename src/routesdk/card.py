@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from routesdk.manifest import Evidence, Manifest, MetricRecord
 
 
@@ -27,7 +29,9 @@ def render_card(manifest: Manifest) -> str:
 
 
 def _front_matter(evidence: Evidence) -> str:
-    datasets = "".join(f"\n# trained on: {source.name} ({source.licence})" for source in evidence.sources)
+    datasets = "".join(
+        f"\n# trained on: {_cell(source.name)} ({_cell(source.licence)})" for source in evidence.sources
+    )
     return (
         f"---\nlibrary_name: routesdk\ntags:\n- llm-routing\n- routesdk\nlicense: apache-2.0{datasets}\n---"
     )
@@ -42,10 +46,10 @@ def _usage() -> str:
 
 
 def _binding(manifest: Manifest) -> str:
-    tiers = "\n".join(f"| {tier.name} | `{tier.model}` |" for tier in manifest.tiers)
-    policies = "\n".join(
-        f"| `{policy.name}` | {policy.description} | {policy.tier} |" for policy in manifest.policies
-    )
+    tiers = _rows((tier.name, f"`{tier.model}`") for tier in manifest.tiers)
+    policies = _rows((f"`{policy.name}`", policy.description, policy.tier) for policy in manifest.policies)
+    predicted = ", ".join(f"{tier.name} `{tier.model}`" for tier in manifest.bound)
+    swapped = f"It predicts for {predicted}; other models serve in their place.\n\n" if predicted else ""
     point = manifest.operating_point
     thresholds = ", ".join(f"{threshold:.4f}" for threshold in point.thresholds)
     share = (
@@ -56,7 +60,7 @@ def _binding(manifest: Manifest) -> str:
     return (
         f"## Policies and tiers\n\n| tier | model by default |\n|---|---|\n{tiers}\n\n"
         f"| policy | when | tier |\n|---|---|---|\n{policies}\n\n"
-        f"Operating point: expected gain of at least {thresholds}{share}. "
+        f"{swapped}Operating point: expected gain of at least {thresholds}{share}. "
         "Move it with `large_share`; models change without retraining."
     )
 
@@ -64,10 +68,9 @@ def _binding(manifest: Manifest) -> str:
 def _sources(evidence: Evidence) -> str:
     if not evidence.sources:
         return ""
-    rows = "\n".join(
-        f"| {source.name} | {source.rows:,} | {' → '.join(source.tiers) or 'none'} "
-        f"| {source.source} | {source.licence} |"
-        for source in evidence.sources
+    rows = _rows(
+        (each.name, f"{each.rows:,}", " → ".join(each.tiers) or "none", each.source, each.licence)
+        for each in evidence.sources
     )
     return (
         "## What it learned from\n\n"
@@ -80,14 +83,23 @@ def _sources(evidence: Evidence) -> str:
 def _metrics(evidence: Evidence) -> str:
     if not evidence.metrics:
         return ""
-    rows = "\n".join(
-        f"| {metric.dataset} | {metric.rows:,} | {metric.method} | {metric.metric} | {_figure(metric)} |"
+    rows = _rows(
+        (metric.dataset, f"{metric.rows:,}", metric.method, metric.metric, _figure(metric))
         for metric in evidence.metrics
     )
     return (
         "## How well it does\n\nOn test rows that training never saw, with 95 % bootstrap intervals.\n\n"
         f"| test rows | n | method | metric | value |\n|---|---:|---|---|---|\n{rows}"
     )
+
+
+def _rows(rows: Iterable[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows)
+
+
+def _cell(text: str) -> str:
+    """Keep a text on its line and in its cell, whatever a model or data set is called."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _figure(metric: MetricRecord) -> str:

@@ -122,12 +122,14 @@ class Manifest:
         policy_model: The policy model by name.
         matrix: The matrix by name.
         policies: What the matrix defined when the router was saved.
-        tiers: Tiers with the models they are bound to, cheapest first.
+        tiers: Tiers with the models that serve them, cheapest first.
         mapping: Policy map and rules.
         operating_point: Thresholds in force by default.
         calibration: See `Calibration`.
         requires: Every part that a plugin of another distribution brings.
         evidence: What the card says.
+        bound: Tiers with the models that the policy model predicts for, where
+            these are others than those that serve; else empty.
         model_folder: Folder that the policy model wrote.
         files: Every file but the manifest and the card, by relative path.
         schema_version: Version of this form.
@@ -144,6 +146,7 @@ class Manifest:
     calibration: Calibration = attrs.field(factory=Calibration)
     requires: tuple[PartRecord, ...] = ()
     evidence: Evidence = attrs.field(factory=Evidence)
+    bound: tuple[Tier, ...] = ()
     model_folder: str = ""
     files: Mapping[str, FileRecord] = attrs.field(factory=FrozenMapping, converter=frozen)
     schema_version: int = SCHEMA_VERSION

@@ -93,22 +93,25 @@ def load_router(
     manifest = checkpoint.manifest
     host = PluginHost() if host is None else host
     _check_plugins(checkpoint, host)
-    bound = _bind_tiers(manifest.tiers, medium, large, tiers)
+    serving = _bind_tiers(manifest.tiers, medium, large, tiers)
+    was_bound = manifest.bound or manifest.tiers
+    bound = _bind_tiers(was_bound, medium, large, tiers)
     empty = cast(
         "PolicyModel", host.build("policy model", manifest.policy_model.name, manifest.policy_model.options)
     )
-    matrix_record = _matrix_record(manifest, matrix, bound, host)
+    matrix_record = _matrix_record(manifest, matrix, serving, host)
     point: OperatingPoint | float = manifest.operating_point
     if large_share is not None:
         point = large_share
-    elif bound != manifest.tiers and manifest.operating_point.large_share is not None:
+    elif bound != was_bound and manifest.operating_point.large_share is not None:
         # Gains spread differently for other models: the share is what was meant, not the threshold.
         point = attrs.evolve(manifest.operating_point, thresholds=())
     return assemble_router(
         policy_model=empty.load(checkpoint.model_folder),
         policy_model_record=manifest.policy_model,
         matrix_record=matrix_record,
-        tiers=bound,
+        tiers=serving,
+        bound=bound,
         mapping=mapping or manifest.mapping,
         point=point,
         calibration=manifest.calibration,
@@ -127,6 +130,7 @@ def assemble_router(
     policy_model: PolicyModel,
     policy_model_record: PartRecord,
     tiers: Sequence[Tier],
+    bound: Sequence[Tier] = (),
     matrix_record: PartRecord | None = None,
     mapping: MappingConfig | None = None,
     point: OperatingPoint | float = DEFAULT_LARGE_SHARE,
@@ -142,9 +146,10 @@ def assemble_router(
     """Put a router together from a trained policy model: what trainers and tests do.
 
     Args:
-        policy_model: Trained; it is bound to the tiers here.
+        policy_model: Trained; it is bound to its tiers here.
         policy_model_record: Its name and options, for checkpoints.
-        tiers: Tiers with their models, cheapest first.
+        tiers: Tiers with the models that serve them, cheapest first.
+        bound: Tiers with the models that the policy model predicts for; empty for the same.
         matrix_record: The matrix; None takes `nine-cell` for two tiers and
             `cheapest-correct` for more.
         mapping: Policy map and rules; None for defaults alone.
@@ -165,15 +170,16 @@ def assemble_router(
     host = PluginHost() if host is None else host
     # An empty catalogue is false, and still the caller's.
     catalogue = Catalogue.default() if catalogue is None else catalogue
-    bound = distinct_tiers(tuple(tiers))
+    serving = distinct_tiers(tuple(tiers))
+    predicted = distinct_tiers(tuple(bound)) if bound else serving
     if matrix_record is None:
-        matrix_record = _named_matrix("nine-cell" if len(bound) == 2 else ANY_TIERS_MATRIX, host, bound)
+        matrix_record = _named_matrix("nine-cell" if len(serving) == 2 else ANY_TIERS_MATRIX, host, serving)
     matrix = cast("Matrix", host.build("matrix", matrix_record.name, matrix_record.options))
-    placeholder = OperatingPoint((0.0,) * (len(bound) - 1))
+    placeholder = OperatingPoint((0.0,) * (len(serving) - 1))
     router = Router(
-        policy_model=policy_model.bind(bound),
+        policy_model=policy_model.bind(predicted),
         matrix=matrix,
-        mapping=ModelMapping.build(mapping or MappingConfig(), host, bound, matrix.policies, catalogue),
+        mapping=ModelMapping.build(mapping or MappingConfig(), host, serving, matrix.policies, catalogue),
         operating_point=placeholder,
         host=host,
         spend=host.spend_source("memory") if spend is None else spend,
@@ -183,6 +189,7 @@ def assemble_router(
         names=PartNames(policy_model=policy_model_record, matrix=matrix_record),
         training_hashes=training_hashes or _no_hashes,
         checkpoint_id=checkpoint_id,
+        bound=predicted,
     )
     if not isinstance(point, OperatingPoint):
         return router.with_large_share(point)
@@ -203,6 +210,7 @@ def save_router(router: Router, folder: str | os.PathLike[str]) -> Path:
         matrix=owned[1],
         policies=router.matrix.policies,
         tiers=router.tiers,
+        bound=router.bound if router.bound != router.tiers else (),
         mapping=mapping,
         operating_point=attrs.evolve(router.operating_point, source="checkpoint"),
         calibration=router.calibration,

@@ -73,6 +73,7 @@ class Router:
         training_hashes: Reads the sorted 64-bit hashes of the normalised
             queries that it learned from.
         checkpoint_id: The checkpoint it came from; empty for none.
+        bound: The tiers that the policy model predicts for; `with_model` leaves them alone.
     """
 
     policy_model: PolicyModel
@@ -87,6 +88,7 @@ class Router:
     names: PartNames
     training_hashes: Callable[[], NDArray[np.uint64]]
     checkpoint_id: str = ""
+    bound: tuple[Tier, ...] = ()
     _scorer: Scorer = attrs.field(init=False, repr=False)
     _shares: ShareFinder = attrs.field(init=False, repr=False)
     _costs: CostEstimator = attrs.field(init=False, repr=False)
@@ -109,6 +111,7 @@ class Router:
         object.__setattr__(self, "_scorer", scorer)
         object.__setattr__(self, "_shares", ShareFinder(scorer, self.policy_model, self.calibration))
         object.__setattr__(self, "_costs", CostEstimator(self.mapping.catalogue))
+        object.__setattr__(self, "bound", self.bound or self.mapping.tiers)
         watched = bool(self.observers) or self.host.watched("routesdk_routed")
         object.__setattr__(self, "_watched", watched)
 
