@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -49,7 +50,7 @@ def route(
     budget: str | None = typer.Option(
         None, help="US dollars; at 90 % of them everything goes to the cheapest tier."
     ),
-    spent: str = typer.Option("0", help="US dollars of the budget that are spent already."),
+    spent: str | None = typer.Option(None, help="US dollars of the budget that are spent already."),
     explain: bool = typer.Option(False, "--explain", help="Say why, as the policy model sees it."),
     log: Path | None = typer.Option(None, help="Append every decision to this JSONL file."),
     config: Path | None = typer.Option(
@@ -61,7 +62,9 @@ def route(
     given = {"checkpoint": checkpoint, "medium": medium, "large": large, "large_share": large_share}
     router = _router(settings, given, _tiers(tier or []))
     if budget is not None:
-        router = router.with_budget(budget, spend=router.host.spend_source("memory", settled_usd=spent))
+        router = router.with_budget(budget)
+    if spent is not None:
+        router = attrs.evolve(router, spend=router.host.spend_source("memory", settled_usd=spent))
     if log is not None:
         router = router.with_observer(router.host.observer("decision-log", path=str(log)))
     queries = read_queries(query or [], file)
@@ -130,10 +133,12 @@ def _print_one(query: Query, decision: Decision) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("query", printable(query.text, 200))
-    table.add_row("policy", f"[bold]{decision.policy}[/] (tier {decision.tier})")
+    policy = printable(decision.policy)
+    table.add_row("policy", f"[bold]{policy}[/] (tier {printable(decision.tier)})")
     table.add_row("model", f"[bold green]{printable(decision.model)}[/]")
-    table.add_row("confidence", f"{decision.confidence:.0%} that the oracle says {decision.policy}")
-    table.add_row("probabilities", ", ".join(f"{name} {p:.0%}" for name, p in decision.probabilities.items()))
+    table.add_row("confidence", f"{decision.confidence:.0%} that the oracle says {policy}")
+    shares = ", ".join(f"{name} {p:.0%}" for name, p in decision.probabilities.items())
+    table.add_row("probabilities", printable(shares))
     thresholds = ", ".join(f"{threshold:+.3f}" for threshold in decision.operating_point.thresholds)
     derived = ", derived" if decision.prediction.derived else ""
     table.add_row("expected gain", f"{decision.expected_gain:+.3f}{derived} (escalates from {thresholds})")
@@ -164,7 +169,9 @@ def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:
             table.add_column(heading, justify="right", no_wrap=True)
         for query, decision in chunk:
             figures = (f"{decision.confidence:.0%}", f"{decision.expected_gain:+.3f}", _usd(decision))
-            table.add_row(printable(query.text, 60), decision.policy, printable(decision.model), *figures)
+            table.add_row(
+                printable(query.text, 60), printable(decision.policy), printable(decision.model), *figures
+            )
             models[decision.model] += 1
             notices.update(decision.notices)
             costs.append(decision.estimated_cost_usd)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from routesdk.cli.console import errors
+import attrs
+
+from routesdk.cli.console import errors, printable
 from routesdk.errors import ConfigError, DatasetError, InvalidQueryError
 from routesdk.types import Query
 
@@ -40,6 +43,9 @@ def read_queries(arguments: list[str], file: Path | None) -> Iterator[Query]:
     elif file is None and sys.stdin.isatty():
         raise ConfigError("query", "nothing", "is missing", 'Write routesdk route "...", or give --file.')
     else:
+        if isinstance(sys.stdin, TextIOWrapper):
+            # As for a file: a byte that is no UTF-8 is routed like any other text.
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         yield from _lines(sys.stdin, "standard input")
 
 
@@ -47,29 +53,42 @@ def count_lines(file: Path | None) -> int | None:
     """Count the lines of a file, for a progress bar; None where that cannot be known beforehand."""
     if file is None or not file.is_file():
         return None
-    with file.open("rb") as stream:
-        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+    try:
+        with file.open("rb") as stream:
+            return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+    except OSError:
+        # Reading the queries will say what is wrong.
+        return None
 
 
 def _lines(stream: TextIO, source: str) -> Iterator[Query]:
-    blank = 0
+    blank = found = 0
     for number, line in enumerate(stream, 1):
-        text = line.strip()
+        # Some editors begin a file with a byte-order mark.
+        text = line.removeprefix("\ufeff").strip() if number == 1 else line.strip()
         if not text:
             blank += 1
             continue
         try:
             yield _query(text) if text.startswith("{") else Query.of(text)
-        except (InvalidQueryError, ValueError) as error:
-            raise DatasetError(source, number, str(error)) from error
+        except (InvalidQueryError, ValueError, RecursionError) as error:
+            raise DatasetError(source, number, str(error).rstrip(".")) from error
+        found += 1
     if blank:
-        errors().print(f"left out {blank} blank lines of {source}")
+        errors().print(f"left out {blank} blank lines of {printable(source)}")
+    if not found:
+        raise ConfigError("query", source, "holds no query", "Write one a line.")
 
 
 def _query(text: str) -> Query:
     row = json.loads(text)
-    asked = row.get("messages", row.get("query"))
+    asked = row.get("messages")
+    if asked is None:
+        asked = row.get("query")
     if asked is None:
         raise InvalidQueryError("the JSON has neither 'query' nor 'messages'")
-    query = Query.of(asked, tags=row.get("tags", ()))
-    return Query(query.text, query.messages, tags=query.tags, id=str(row["id"])) if "id" in row else query
+    tags, identity = row.get("tags") or (), row.get("id")
+    if not isinstance(tags, (list, tuple)):
+        raise InvalidQueryError(f"its tags are {tags!r}", "Give a list of strings.")
+    query = Query.of(asked, tags=tags)
+    return query if identity is None else attrs.evolve(query, id=str(identity))
