@@ -22,6 +22,12 @@ def _budget(value: Decimal | float | int | str) -> Decimal:
         raise attrs.evolve(error, key="budget_usd") from error
 
 
+def _shown(amount_usd: Decimal) -> str:
+    # 1E+999999 is a valid amount; written out, it would fill the trace with zeros.
+    text = format(amount_usd, "f") if amount_usd.adjusted() < 20 else str(amount_usd)
+    return text.rstrip("0").rstrip(".") if "." in text and "E" not in text else text
+
+
 @attrs.frozen(kw_only=True)
 class CostBudget:
     """Refuse all but the cheapest tier's model once a share of the budget is spent.
@@ -56,8 +62,8 @@ class CostBudget:
         spent_usd, limit_usd = context.spend.total_usd, self.limit_usd
         if spent_usd >= limit_usd and model != context.models[0]:
             return Refusal(
-                f"{spent_usd} USD are spent or promised, which reaches {limit_usd} USD "
-                f"({self.downgrade_at:.4g} of the budget of {self.budget_usd} USD): "
+                f"{_shown(spent_usd)} USD are spent or promised, which reaches {_shown(limit_usd)} USD "
+                f"({self.downgrade_at:.4g} of the budget of {_shown(self.budget_usd)} USD): "
                 f"only {context.models[0]!r} is allowed"
             )
         context.catalogue.price(model)
