@@ -107,6 +107,9 @@ class PluginHost:
         entry_points: bool = True,
         blocked: Iterable[str] = (),
     ) -> None:
+        if isinstance(blocked, str):
+            # A string is an iterable of names, too: of one letter each.
+            raise ConfigError("blocked", repr(blocked), "a string, not a set", f"Give {{{blocked!r}}}.")
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         from_env = os.environ.get(BLOCKED_ENV, "").split(",")
@@ -174,9 +177,10 @@ class PluginHost:
             raise ComponentConflictError(kind, name, tuple(sorted(offered.distribution for offered in found)))
         if found:
             return found[0]
-        for loaded in self._plugins:
-            # A plugin that failed as a whole, or in this hook, may well be the one that offers the name.
-            for about in (f"{KINDS[kind]}:{name}", KINDS[kind], ""):
+        # A plugin that failed in this hook, or as a whole, may well be the one that offers the name;
+        # one whose part of that name was left out surely is.
+        for about in (f"{KINDS[kind]}:{name}", KINDS[kind], ""):
+            for loaded in self._plugins:
                 if about in loaded.errors:
                     wanted = f"{kind} {name!r}"
                     raise PluginLoadError(loaded.name, loaded.distribution, loaded.errors[about], wanted)

@@ -1,0 +1,3 @@
+"""A plugin that breaks on import."""
+
+raise RuntimeError("the wrong day of the week")
