@@ -148,6 +148,20 @@ def test_pairs_across_two_lists_name_every_row_that_has_a_partner() -> None:
     assert pairs(left, right) == [(0, 1), (1, 1), (2, 0)]
 
 
+def test_every_row_with_a_partner_in_the_other_list_is_named() -> None:
+    stem = (
+        "At which temperature, in kelvin, does pure water boil under a pressure of two standard atmospheres?"
+    )
+    left = [f"{stem}\nA. 37\nB. 39", f"{stem}\nA. 41\nB. 43", made_up_questions(1)[0], stem]
+    right = [stem.replace("does pure", "does the pure"), f"{stem}\nA. 41\nB. 43", f"{stem}\nA. 1\nB. 2"]
+
+    found = near_duplicates(left, right)
+
+    assert {pair.left for pair in found} == {0, 1, 3}
+    assert {pair.right for pair in found} == {0, 1, 2}
+    assert [(pair.left, pair.right) for pair in found if pair.exact] == [(1, 1)]
+
+
 def test_texts_without_words_and_single_rows_have_defined_groups() -> None:
     assert duplicate_groups([]).tolist() == []
     assert duplicate_groups(["alone"]).tolist() == [0]

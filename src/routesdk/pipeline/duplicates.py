@@ -9,9 +9,8 @@ search for candidates is a page of numpy, which the base install has.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from routesdk.pipeline.fingerprint import normalise, stable_hash
 from routesdk.pipeline.minhash import candidate_pairs, shingles, signatures
 from routesdk.pipeline.question import Question, take_apart
+from routesdk.pipeline.wording import same_words
 
 # Similarity from which two questions may be one; see `near_duplicates` for how it was chosen.
 _SIMILAR = 0.65
@@ -34,11 +34,6 @@ _SHARED_OPTIONS = 0.5
 _FEWEST_SHARED_OPTIONS = 2
 # An option that more questions share ("None of the above") says nothing.
 _COMMON_OPTION = 200
-_SAME_WORD = 0.85
-_LONGEST_WORD = 40
-_ENGLISH = """a an the of in on at to for by with from and or is are was were be been do does did what which
-who whom when where how that this it its as have has had s will would can could"""
-_FUNCTION_WORDS = frozenset(_ENGLISH.split())
 
 
 @attrs.frozen
@@ -88,18 +83,20 @@ def near_duplicates(texts: Sequence[str], others: Sequence[str] | None = None) -
         others: A second list; only pairs across the two are then returned.
 
     Returns:
-        Pairs sorted by row number. Of rows with equal normal forms, each is paired
-        with the first one (across lists: with the first one of the other list) and
-        further pairs follow from that; near duplicates are given once for each
-        pair of different texts.
+        Pairs sorted by row number. Not every pair of a large group is listed: rows
+        of one list are linked to the first that is alike, and across lists each row
+        that has partners is named with one of them at least.
     """
     rows = [*texts, *(others or ())]
     first_row: dict[str, int] = {}
     firsts = [first_row.setdefault(normalise(text), row) for row, text in enumerate(rows)]
+    distinct = sorted(set(firsts))
+    questions = take_apart([rows[row] for row in distinct])
+    near = _near(distinct, questions)
     if others is not None:
-        return _across(firsts, _near(rows, sorted(set(firsts))), len(texts))
+        return _across(firsts, dict(zip(distinct, questions, strict=True)), near, len(texts))
     exact = [DuplicatePair(first, row, 1.0, True) for row, first in enumerate(firsts) if first != row]
-    return tuple(sorted([*exact, *_near(rows, sorted(set(firsts)))], key=_position))
+    return tuple(sorted([*exact, *near], key=_position))
 
 
 def duplicate_groups(texts: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -134,31 +131,53 @@ def _ascending(one: int, two: int) -> tuple[int, int]:
     return (one, two) if one < two else (two, one)
 
 
-def _across(firsts: list[int], near: list[DuplicatePair], border: int) -> tuple[DuplicatePair, ...]:
-    """Turn pairs over both lists into pairs from the first list to the second."""
-    members: defaultdict[int, list[int]] = defaultdict(list)
+def _across(
+    firsts: Sequence[int], questions: Mapping[int, Question], near: Sequence[DuplicatePair], border: int
+) -> tuple[DuplicatePair, ...]:
+    """Turn pairs over both lists into pairs from the first list to the second.
+
+    Args:
+        firsts: For each row, the first one with its normal form.
+        questions: The question of each of these first rows.
+        near: Near duplicates among the first rows.
+        border: Number of rows in the first list.
+    """
+    # Rows that are one question anyhow are taken together, so that each of them finds a partner.
+    first_of_text: dict[str, int] = {}
+    same: dict[int, int] = {}
+    for first, question in questions.items():
+        known = first_of_text.setdefault(question.text, first)
+        same[first] = first if _leans_on_options(question) else known
+    sides: defaultdict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for row, first in enumerate(firsts):
-        members[first].append(row)
-    pairs: list[DuplicatePair] = []
-    for rows in members.values():
-        left = [row for row in rows if row < border]
-        right = [row - border for row in rows if row >= border]
-        if left and right:
-            pairs += [DuplicatePair(left[0], row, 1.0, True) for row in right]
-            pairs += [DuplicatePair(row, right[0], 1.0, True) for row in left[1:]]
+        sides[same[first]][row >= border].append(row)
+    pairs = {pair for left, right in sides.values() for pair in _crossing(left, right, 1.0, firsts, border)}
     for pair in near:
-        for one, two in ((pair.left, pair.right), (pair.right, pair.left)):
-            left = [row for row in members[one] if row < border]
-            right = [row - border for row in members[two] if row >= border]
-            if left and right:
-                pairs += [DuplicatePair(left[0], row, pair.similarity, False) for row in right]
-                pairs += [DuplicatePair(row, right[0], pair.similarity, False) for row in left[1:]]
+        one, two = same[pair.left], same[pair.right]
+        if one != two:
+            for left, right in ((sides[one][0], sides[two][1]), (sides[two][0], sides[one][1])):
+                pairs.update(_crossing(left, right, pair.similarity, firsts, border))
     return tuple(sorted(pairs, key=_position))
 
 
-def _near(rows: Sequence[str], distinct: Sequence[int]) -> list[DuplicatePair]:
+def _crossing(
+    left: Sequence[int], right: Sequence[int], similarity: float, firsts: Sequence[int], border: int
+) -> Iterator[DuplicatePair]:
+    """Give each row of either side one partner on the other, an exact one where there is one."""
+    if not left or not right:
+        return
+    first_left = {firsts[row]: row for row in reversed(left)}
+    first_right = {firsts[row]: row for row in reversed(right)}
+    for row in left:
+        partner = first_right.get(firsts[row], right[0])
+        yield DuplicatePair(row, partner - border, similarity, firsts[row] == firsts[partner])
+    for row in right:
+        partner = first_left.get(firsts[row], left[0])
+        yield DuplicatePair(partner, row - border, similarity, firsts[row] == firsts[partner])
+
+
+def _near(distinct: Sequence[int], questions: Sequence[Question]) -> list[DuplicatePair]:
     """Find near duplicates among rows of which no two are exact duplicates."""
-    questions = take_apart([rows[row] for row in distinct])
     holders: dict[str, list[int]] = {}
     for place, question in enumerate(questions):
         holders.setdefault(question.text, []).append(place)
@@ -237,7 +256,7 @@ def _similar_texts(numbers: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str
             if row not in split_up:
                 words = texts[row].split()
                 split_up[row] = frozenset(words), len(words) >= _PASSAGE_WORDS
-        same_words = _same_words(split_up[left][0], split_up[right][0], texts[left], texts[right])
+        same_words = same_words(split_up[left][0], split_up[right][0], texts[left], texts[right])
         # Words are compared before letters, because templates fail here, and at less cost.
         if not same_words and not (split_up[left][1] and split_up[right][1]):
             continue
@@ -252,36 +271,3 @@ def _similar_texts(numbers: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str
 def _jaccard(one: npt.NDArray[np.uint64], two: npt.NDArray[np.uint64]) -> float:
     shared = len(np.intersect1d(one, two, assume_unique=True))
     return shared / (len(one) + len(two) - shared)
-
-
-def _same_words(one: frozenset[str], two: frozenset[str], left: str, right: str) -> bool:
-    only_left, only_right = one - two, two - one
-    return _covered(only_left, only_right, right) and _covered(only_right, only_left, left)
-
-
-def _covered(words: Iterable[str], others: Iterable[str], text: str) -> bool:
-    """Tell whether each word stands in the other text, up to spelling and spacing.
-
-    Args:
-        words: Words that only one text has.
-        others: Words that only the other text has.
-        text: The other text.
-    """
-    unspaced = text.replace(" ", "")
-    return all(
-        word in _FUNCTION_WORDS
-        or (len(word) > 3 and word in unspaced)
-        or any(_same_word(word, other) for other in others)
-        for word in words
-    )
-
-
-def _same_word(word: str, other: str) -> bool:
-    short, long = sorted((len(word), len(other)))
-    if long > _LONGEST_WORD:
-        return True  # no word but a run of text without spaces, which the similarity has judged
-    if 2 * short < _SAME_WORD * (short + long):
-        return False  # the ratio cannot be reached, however many letters agree
-    if 2 * sum((Counter(word) & Counter(other)).values()) < _SAME_WORD * (short + long):
-        return False  # nor with these letters, in whatever order
-    return SequenceMatcher(None, word, other, autojunk=False).ratio() >= _SAME_WORD
