@@ -32,6 +32,7 @@ def test_a_query_with_a_word_goes_to_the_model() -> None:
     "text",
     [
         "Write Python code",
+        "What does this code do?",
         "Prove that the sum is even",
         "Is this a breach of contract?",
         "¿Qué hace este código?",
@@ -49,6 +50,8 @@ def test_signs_of_hard_work_are_known_without_a_list(text: str) -> None:
     "text",
     [
         "Who decoded the Enigma?",
+        "What is the area code for Phoenix?",
+        "Is it proof enough, in Morse code?",
         "How hot is the coffee on Java?",
         "Is my house fireproof?",
         "Who won the contract?",

@@ -8,18 +8,21 @@ from attrs.validators import min_len
 from routesdk.lexicon import Lexicon
 from routesdk.types import Proposal, RouteContext
 
-# Words that mostly stand in work where a slip spoils the whole answer: programs, proofs, law.
-# Left out are words that are as common elsewhere: `java` and `rust`, `contract`, `証明` (also
-# a certificate), `コード` (it would be found in バーコード and レコード).
+# Words and phrases that stand in work where a slip spoils the whole answer: programs, proofs,
+# law. Left out are words that are as common elsewhere: `code` alone (of an area, of Morse, of
+# conduct), `proof` alone (of rum), `java` and `rust`, `contract`, Japanese 証明 (also a certificate)
+# and コード (it would be found in バーコード and レコード).
 _HARD_WORK = (
-    *("code", "python", "javascript", "typescript", "c++", "c#", "sql", "regex", "source code"),
-    *("algorithm", "algorithms", "debug", "refactor", "unit test", "unit tests", "stack trace"),
-    *("prove", "proof", "theorem", "theorems", "lemma"),
+    *("python", "javascript", "typescript", "c++", "c#", "sql", "regex", "source code", "pseudocode"),
+    *("write code", "writing code", "this code", "my code", "following code", "code that"),
+    *("code to", "code snippet", "code review", "debug", "refactor", "unit test", "unit tests"),
+    *("stack trace", "algorithm", "algorithms", "dynamic programming"),
+    *("prove that", "proof that", "proof of the", "prove the", "disprove", "theorem", "theorems", "lemma"),
     *("case law", "legal opinion", "breach of contract", "statute", "statutes", "tort"),
-    *("código", "código fuente", "algoritmo", "demuestra", "teorema"),
-    *("algorithme", "code source", "démontrer", "démontrez", "théorème", "jurisprudence"),
-    *("Algorithmus", "Quellcode", "beweise", "Beweis", "Satz von", "Rechtsprechung"),
-    *("код", "алгоритм", "докажи", "докажите", "теорема"),
+    *("código fuente", "este código", "algoritmo", "demuestra que", "demuestre que", "teorema"),
+    *("algorithme", "code source", "ce code", "démontrer", "démontrez", "théorème", "jurisprudence"),
+    *("Algorithmus", "Quellcode", "beweise, dass", "beweisen", "Satz von", "Rechtsprechung"),
+    *("исходный код", "напиши код", "алгоритм", "докажи", "докажите", "теорема"),
     *("代码", "算法", "定理", "编程", "ソースコード", "アルゴリズム", "プログラミング"),
     *("코드", "알고리즘", "خوارزمية", "एल्गोरिदम"),
 )
@@ -35,8 +38,8 @@ class Keyword:
     Thai, Lao or Khmer, a word is found anywhere.
 
     Attributes:
-        words: Words or phrases; by default, signs of programming, proof
-            and law in ten languages.
+        words: Words or phrases; by default, signs of programming, proof and
+            law in ten languages. `code` alone is none, `this code` is.
         model: The model to propose.
 
     Raises:
