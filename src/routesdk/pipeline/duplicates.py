@@ -256,15 +256,15 @@ def _similar_texts(numbers: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str
             if row not in split_up:
                 words = texts[row].split()
                 split_up[row] = frozenset(words), len(words) >= _PASSAGE_WORDS
-        same_words = same_words(split_up[left][0], split_up[right][0], texts[left], texts[right])
+        reworded = same_words(split_up[left][0], split_up[right][0], texts[left], texts[right])
         # Words are compared before letters, because templates fail here, and at less cost.
-        if not same_words and not (split_up[left][1] and split_up[right][1]):
+        if not reworded and not (split_up[left][1] and split_up[right][1]):
             continue
         for row in (left, right):
             if row not in shingled:
                 shingled[row] = shingles(texts[row])
         similarity = _jaccard(shingled[left], shingled[right])
-        if similarity >= (_SIMILAR if same_words else _PASSAGE_SIMILAR):
+        if similarity >= (_SIMILAR if reworded else _PASSAGE_SIMILAR):
             yield texts[left], texts[right], similarity
 
 
