@@ -14,6 +14,9 @@ from routesdk.errors import ConfigError, DatasetError
 from routesdk.structure import structure
 from routesdk.types import Example, Outcome, Query, Usage
 
+# Composing a run of combining marks takes time that grows with the square of its length.
+_MOST_COMPOSED = 20_000
+
 
 @attrs.frozen
 class Recorded:
@@ -58,7 +61,8 @@ def key_of(query: Query) -> str:
 
 def normal(text: str) -> str:
     """Return a text without differences of case, composition and blanks."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+    composed = unicodedata.normalize("NFC", text) if len(text) <= _MOST_COMPOSED else text
+    return " ".join(composed.casefold().split())
 
 
 def _usage(row: dict[str, object], model: str, source: str, line: int) -> Usage | None:
