@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from routesdk import Component, PluginHost, Query, hookimpl
+from routesdk.dataset import read_examples
 from routesdk.errors import CheckpointError, TrainingError
 from routesdk.protocols import PolicyModel, Trainer
 from routesdk.testing import check_trainer
@@ -64,10 +65,11 @@ class PriorTrainer:
         """Train, save in `job.output`, and return it."""
         counts: Counter[str] = Counter()
         for dataset in job.train:
-            for line in dataset.path.read_text(encoding="utf-8").splitlines():
-                outcomes = json.loads(line)["outcomes"]
-                if all(model in outcomes for model in dataset.tiers):
-                    counts["".join(outcomes[model]["grade"][0] for model in dataset.tiers)] += 1
+            for example in read_examples(dataset.path):
+                found = [example.outcomes.get(model) for model in dataset.tiers]
+                grades = [outcome.grade for outcome in found if outcome is not None and outcome.grade]
+                if len(grades) == 2:
+                    counts["".join(grade.value[0] for grade in grades)] += 1
         if len(counts) < 2:
             raise TrainingError("prior", f"{len(counts)} cells occur", "Give rows of at least two cells.")
         letters = [grade.value[0] for grade in GRADES]

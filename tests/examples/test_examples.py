@@ -1,0 +1,75 @@
+"""The examples run as people run them, offline, and print what they promise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+
+PROMISED = {
+    "custom_rule.py": ("acme: gpt-4.1, since tenant 'acme' has it in its contract",),
+    "read_trace.py": (
+        "override   tag        claude-sonnet-4-5: the query has the tag 'vip'",
+        "(overruled: claude-sonnet-4-5 stays)",
+        "skipped    Broken     claude-sonnet-4-5: it failed: a bug",
+    ),
+    "route_offline.py": ("Jerlov", "policy", "expected gain", "with large_share=0.5"),
+    "set_budget.py": (
+        "nothing spent:   gemini-2.5-pro",
+        "9.10 USD spent:  gemini-2.5-flash",
+        "85 % spent:      gemini-2.5-pro",
+        "90 % spent:      gemini-2.5-flash",
+    ),
+    "swap_model.py": (
+        "'large': 'claude-sonnet-4-5'",
+        "-> claude-sonnet-4-5",
+        "bound:",
+        "generic:",
+    ),
+}
+"""Example → what its output holds."""
+
+
+def _run(name: str, folder: Path) -> str:
+    # No proxy leads anywhere, so that an example which wants the network fails.
+    nowhere = {"HF_HUB_OFFLINE": "1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(FOLDER / name)],
+        cwd=folder,
+        env={**os.environ, **nowhere, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+def test_an_example_prints_what_it_promises(name: str, tmp_path: Path) -> None:
+    output = _run(name, tmp_path)
+
+    for promise in PROMISED[name]:
+        assert promise in output
+
+
+def test_every_example_is_run_here() -> None:
+    assert {path.name for path in FOLDER.glob("*.py")} == set(PROMISED)
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+def test_an_example_has_fewer_than_sixty_lines(name: str) -> None:
+    assert len((FOLDER / name).read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_an_example_writes_no_file(tmp_path: Path) -> None:
+    _run("set_budget.py", tmp_path)
+
+    assert not list(tmp_path.iterdir())
