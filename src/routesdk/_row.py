@@ -79,6 +79,8 @@ class Row:
             raise self._fail(f"it has no {field!r}")
         if value is not None and not isinstance(value, str):
             raise self._fail(f"its {field!r} is {kind_of(value)}, not a string")
+        if value is not None and not value.strip():
+            raise self._fail(f"its {field!r} is blank: leave the field out where there is none")
         return value
 
     def _query(self) -> Query:

@@ -95,3 +95,8 @@ def test_wrong_tier_names_are_config_errors_that_name_the_key(options: dict[str,
         PluginHost(entry_points=False).matrix("nine-cell", **options)
 
     assert caught.value.key == key
+
+
+def test_a_string_is_not_taken_for_two_tiers_of_one_letter() -> None:
+    with pytest.raises(ConfigError, match="not two names"):
+        NineCell(tiers="ab")

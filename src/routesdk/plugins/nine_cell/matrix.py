@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -31,12 +31,13 @@ _CELLS: Mapping[tuple[Grade, ...], tuple[str, str]] = FrozenMapping(
 )
 
 
-def _two_names(_: object, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
-    named = all(isinstance(name, str) and name.strip() for name in value)
-    if len(value) != 2 or not named or value[0] == value[1]:
-        raise ConfigError(
-            field.name, repr(value), "not two names of tiers", "Give two names, cheapest first."
-        )
+def _two_names(value: Sequence[str]) -> tuple[str, ...]:
+    # A string is a sequence of its letters, and "ab" would name two tiers.
+    names = (value,) if isinstance(value, str) else tuple(value)
+    named = all(isinstance(name, str) and name.strip() for name in names)
+    if not named or len(names) != 2 or names[0] == names[1]:
+        raise ConfigError("tiers", repr(value), "not two names of tiers", "Give two names, cheapest first.")
+    return names
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +48,7 @@ class NineCell:
         tiers: Names of the two tiers, cheapest first.
     """
 
-    tiers: tuple[str, ...] = attrs.field(default=("medium", "large"), converter=tuple, validator=_two_names)
+    tiers: tuple[str, ...] = attrs.field(default=("medium", "large"), converter=_two_names)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
