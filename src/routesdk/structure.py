@@ -5,7 +5,16 @@ from __future__ import annotations
 import difflib
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    Sequence,
+    Set,
+)
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -37,6 +46,7 @@ def structure(data: object, cls: type[T], *, where: str = "", source: str = "") 
         Exception: Whatever else the class itself raised, such as an ImportError.
     """
     import cattrs
+    from cattrs.errors import ForbiddenExtraKeysError
 
     try:
         return _converter().structure(data, cls)
@@ -48,8 +58,8 @@ def structure(data: object, cls: type[T], *, where: str = "", source: str = "") 
         RouteSDKError,
     ) as error:
         cause = _locate(error, [], data)[1]
-        if not isinstance(cause, (TypeError, ValueError, KeyError, ConfigError, cattrs.errors.CattrsError)):
-            # A class with a bug, or without its package, is no mistake in the data.
+        if not isinstance(cause, (TypeError, ValueError, KeyError, ConfigError, ForbiddenExtraKeysError)):
+            # A class with a bug, an unreadable type or a missing package is no mistake in the data.
             raise cause from None
         raise _explain(error, data, cls, where, source) from error
 
@@ -63,6 +73,7 @@ def unstructure(value: object) -> dict[str, object]:
 @cache
 def _converter() -> cattrs.Converter:
     import cattrs
+    from cattrs.strategies import configure_union_passthrough
 
     converter = cattrs.Converter(forbid_extra_keys=True, prefer_attrib_converters=False)
     for kind in (int, float, str, bool):
@@ -72,7 +83,11 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
     converter.register_structure_hook_factory(attrs.has, _strict_table)
     # cattrs would take a string for a sequence of characters.
-    converter.register_structure_hook_factory(_is_tuple, _strict_tuple)
+    converter.register_structure_hook_factory(_is_sequence, _strict_sequence)
+    converter.register_structure_hook_factory(_is_mapping, _strict_mapping)
+    converter.register_structure_hook_func(_is_literal, _literal)
+    # A value of either plain type is read as it stands: `words: str | int`.
+    configure_union_passthrough(bool | int | float | str | None, converter)
     converter.register_unstructure_hook(Decimal, str)
     converter.register_unstructure_hook(Path, str)
     return converter
@@ -130,25 +145,77 @@ def _strict_table(kind: type, converter: cattrs.Converter) -> Callable[[object, 
     def check(value: object, as_kind: object) -> object:
         if not isinstance(value, Mapping):
             raise TypeError(f"is {_type_name(value)}, not a table of keys")
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"has the key {key!r}, which is not a string")
         return read(value, as_kind)
 
     return check
 
 
-def _is_tuple(kind: object) -> bool:
-    return typing.get_origin(kind) in (tuple, frozenset)
+def _is_mapping(kind: object) -> bool:
+    return (typing.get_origin(kind) or kind) in (dict, Mapping)
 
 
-def _strict_tuple(kind: object, converter: cattrs.Converter) -> Callable[[object, object], object]:
-    origin = typing.get_origin(kind)
-    item = typing.get_args(kind)[0]
-    as_list = converter.get_structure_hook(list[item])  # type: ignore[valid-type]
+def _strict_mapping(kind: object, converter: cattrs.Converter) -> Callable[[object, object], object]:
+    key, item = typing.get_args(kind) or (object, object)
+    # Not `dict`, which would lead back here.
+    every = MutableMapping[key, item]  # type: ignore[valid-type]
+    read_all = converter.get_structure_hook(every)
+
+    def read(value: object, _: object) -> object:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"is {_type_name(value)}, not a table of keys")
+        return dict(read_all(value, every))
+
+    return read
+
+
+def _is_literal(kind: object) -> bool:
+    return typing.get_origin(kind) is typing.Literal
+
+
+def _literal(value: object, kind: object) -> object:
+    allowed = typing.get_args(kind)
+    if not any(value == each and type(value) is type(each) for each in allowed):
+        raise ValueError(f"must be one of {', '.join(map(repr, allowed))}")
+    return value
+
+
+_SEQUENCES: dict[object, Callable[[list[object]], object]] = {
+    tuple: tuple,
+    list: list,
+    set: set,
+    frozenset: frozenset,
+    Sequence: tuple,
+    Collection: tuple,
+    Iterable: tuple,
+    Set: frozenset,
+}
+"""Types that are read from a list → what is built of it."""
+
+
+def _is_sequence(kind: object) -> bool:
+    return (typing.get_origin(kind) or kind) in _SEQUENCES
+
+
+def _strict_sequence(kind: object, converter: cattrs.Converter) -> Callable[[object, object], object]:
+    build = _SEQUENCES[typing.get_origin(kind) or kind]
+    items = typing.get_args(kind) or (object,)
+    fixed = build is tuple and len(items) > 1 and items[-1] is not Ellipsis
+    each = [converter.get_structure_hook(item) for item in items] if fixed else []
+    # Not `list`, which would lead back here.
+    every = MutableSequence[items[0]]  # type: ignore[valid-type]
+    as_list = None if fixed else converter.get_structure_hook(every)
 
     def read(value: object, _: object) -> object:
         if not isinstance(value, (list, tuple, set, frozenset)):
             raise TypeError(f"is {_type_name(value)}, not a list")
-        assert origin is not None
-        return origin(as_list(list(value), list[item]))  # type: ignore[valid-type]
+        if as_list is not None:
+            return build(as_list(list(value), every))
+        if len(value) != len(items):
+            raise ValueError(f"has {len(value)} items, not {len(items)}")
+        return tuple(hook(item, kind) for hook, item, kind in zip(each, value, items, strict=True))
 
     return read
 
