@@ -69,7 +69,7 @@ type: $(VENV)/.dev-stamp
 	$(BIN)/mypy
 
 docs: $(VENV)/.dev-stamp
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 slow: $(VENV)/.dev-stamp
 	$(BIN)/python -m pytest -q -m "slow and not gpu and not network" $(PYTEST_ARGS)
