@@ -12,6 +12,7 @@ from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.plugins.cheapest_correct.matrix import CheapestCorrect
 from routesdk.protocols import Matrix
+from routesdk.testing import check_matrix
 from routesdk.types import GRADES, Grade
 
 names = st.text(min_size=1, max_size=8).filter(lambda name: bool(name.strip()))
@@ -90,3 +91,8 @@ def test_tiers_that_are_no_ladder_are_config_errors(tiers: object) -> None:
     assert caught.value.key.startswith("matrix.cheapest-correct.tiers")
     with pytest.raises(ConfigError):
         CheapestCorrect(tiers=tiers)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_the_matrix_keeps_its_contract(count: int) -> None:
+    check_matrix(CheapestCorrect(tiers=tuple(f"t{step}" for step in range(count))))

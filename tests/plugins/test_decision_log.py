@@ -14,6 +14,7 @@ from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.plugins.decision_log.log import DecisionLog
 from routesdk.record import decision_from_dict
+from routesdk.testing import check_observer
 from routesdk.types import Answer, Decision, OperatingPoint, Prediction, Stage, TraceStep, Usage
 
 DECISION = Decision(
@@ -204,3 +205,7 @@ def test_wrong_options_are_config_errors_that_name_the_key(options: dict[str, ob
         PluginHost(entry_points=False).observer("decision-log", **options)
 
     assert caught.value.key == f"observer.decision-log.{key}"
+
+
+def test_the_log_keeps_the_contract_of_observers(tmp_path: Path) -> None:
+    check_observer(DecisionLog(tmp_path / "log.jsonl"))

@@ -12,6 +12,7 @@ import pytest
 from routesdk.errors import ConfigError, DatasetError
 from routesdk.host import PluginHost
 from routesdk.protocols import Benchmark
+from routesdk.testing import check_benchmark
 from routesdk.types import Example, Query
 
 
@@ -107,3 +108,9 @@ def test_wrong_options_are_config_errors_that_name_the_key(options: dict[str, ob
         PluginHost(entry_points=False).benchmark("jsonl", **options)
 
     assert caught.value.key == f"benchmark.jsonl.{key}"
+
+
+def test_the_benchmark_keeps_its_contract(tmp_path: Path) -> None:
+    rows = [{"id": index, "query": f"Question {index}?", "reference": str(index)} for index in range(20)]
+
+    check_benchmark(build(write(tmp_path / "rows.jsonl", rows)))

@@ -13,6 +13,7 @@ from routesdk.errors import ConfigError, StageError
 from routesdk.host import PluginHost
 from routesdk.plugins.local.executor import LocalExecutor
 from routesdk.protocols import Executor
+from routesdk.testing import check_executor
 from routesdk.types import ShardResult
 
 STAGES = '''
@@ -210,3 +211,8 @@ def test_wrong_options_are_config_errors_that_name_the_key(options: dict[str, ob
         PluginHost(entry_points=False).executor("local", **options)
 
     assert caught.value.key == f"executor.local.{key}"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_executor_keeps_its_contract(workers: int) -> None:
+    check_executor(LocalExecutor(workers))

@@ -10,6 +10,7 @@ from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.plugins.nine_cell.matrix import NineCell
 from routesdk.protocols import Matrix
+from routesdk.testing import check_matrix
 from routesdk.types import GRADES, Grade
 
 C, I, A = Grade.CORRECT, Grade.INCORRECT, Grade.ABSTAINED  # noqa: E741 (the letters of a cell)
@@ -100,3 +101,8 @@ def test_wrong_tier_names_are_config_errors_that_name_the_key(options: dict[str,
 def test_a_string_is_not_taken_for_two_tiers_of_one_letter() -> None:
     with pytest.raises(ConfigError, match="not two names"):
         NineCell(tiers="ab")
+
+
+def test_the_matrix_keeps_its_contract() -> None:
+    check_matrix(NineCell())
+    check_matrix(NineCell(tiers=("small", "huge")))

@@ -16,6 +16,7 @@ from routesdk.plugins.recorded.backend import NOT_COUNTED, RecordedBackend
 from routesdk.plugins.recorded.benchmark import RecordedBenchmark
 from routesdk.plugins.recorded.judge import RecordedJudge
 from routesdk.protocols import Backend, Benchmark, Judge
+from routesdk.testing import check_backend, check_benchmark, check_judge
 from routesdk.types import Answer, Chunk, Grade, Message, Query, Request, Unscored, Usage, Verdict
 
 ROWS: list[dict[str, object]] = [
@@ -261,7 +262,7 @@ def test_real_answers_and_verdicts_are_found_again(data_folder: Path) -> None:
     backend, judge = host.backend("recorded", path=str(file)), host.judge("recorded", path=str(file))
     checked = 0
 
-    for example in islice(host.benchmark("recorded", path=str(file)).examples(), 200):
+    for example in islice(host.benchmark("recorded", path=str(file)).examples(), 60):
         for model, outcome in example.outcomes.items():
             if outcome.answer is None:
                 continue
@@ -272,7 +273,7 @@ def test_real_answers_and_verdicts_are_found_again(data_folder: Path) -> None:
                 checked += 1
 
     # People contradict themselves on some equal answers; those alone may go unscored.
-    assert checked > 980
+    assert checked > 290
 
 
 def test_real_questions_are_found_in_the_language_they_were_asked_in(data_folder: Path) -> None:
@@ -285,3 +286,9 @@ def test_real_questions_are_found_in_the_language_they_were_asked_in(data_folder
         assert ask(backend, czech.query, model).text == outcome.answer
     with pytest.raises(BackendError, match="no row"):
         ask(backend, english.query, next(iter(english.outcomes)))
+
+
+def test_the_three_parts_keep_their_contracts(path: Path) -> None:
+    check_benchmark(RecordedBenchmark(path))
+    check_backend(RecordedBackend(path), Request(query=Query("who wrote Faust?"), model="big"))
+    check_judge(RecordedJudge(path), question="Who wrote Faust?", reference="Goethe", wrong="Schiller")

@@ -20,6 +20,7 @@ from routesdk.plugins.spend.memory import MemorySpend
 from routesdk.plugins.spend.nano import from_nano, to_nano
 from routesdk.plugins.spend.sqlite import SQLiteSpend
 from routesdk.protocols import SpendSource
+from routesdk.testing import check_spend_source
 from routesdk.types import NANO_USD, Reservation, Spend
 
 MakeSource = Callable[[], SpendSource]
@@ -281,3 +282,7 @@ def test_wrong_options_are_config_errors_that_name_the_key(
         PluginHost(entry_points=False).spend_source(name, **options)
 
     assert caught.value.key == key
+
+
+def test_the_sources_keep_their_contract(make_source: MakeSource) -> None:
+    check_spend_source(make_source())
