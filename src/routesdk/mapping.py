@@ -58,6 +58,12 @@ class ActiveRule:
     config: RuleConfig | None = None
     on_error: str = "raise"
 
+    def __attrs_post_init__(self) -> None:
+        if self.on_error not in ("raise", "skip"):
+            raise ConfigError(
+                "rule.on_error", repr(self.on_error), "is neither raise nor skip", "Use one of the two."
+            )
+
     @classmethod
     def build(cls, config: RuleConfig, host: PluginHost) -> ActiveRule:
         """Build a rule by name from its config."""

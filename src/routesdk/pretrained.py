@@ -15,7 +15,13 @@ from routesdk.card import render_card
 from routesdk.catalogue import Catalogue
 from routesdk.checkpoint import MANIFEST, Checkpoint, read_checkpoint, write_checkpoint
 from routesdk.config import MappingConfig
-from routesdk.errors import CheckpointError, ConfigError, MissingPluginError, UnknownComponentError
+from routesdk.errors import (
+    CheckpointError,
+    ConfigError,
+    MissingPluginError,
+    PluginLoadError,
+    UnknownComponentError,
+)
 from routesdk.host import PluginHost
 from routesdk.hub import download_checkpoint
 from routesdk.manifest import Calibration, Evidence, Manifest, PartRecord
@@ -242,6 +248,11 @@ def _check_plugins(checkpoint: Checkpoint, host: PluginHost) -> None:
         try:
             host.find(part.kind, part.name)
         except UnknownComponentError:
+            missing.append(part)
+        except PluginLoadError as error:
+            # Another plugin that is broken might offer the part, but it is known whose part this is.
+            if error.distribution == part.distribution:
+                raise
             missing.append(part)
     if missing:
         wanted = sorted(

@@ -18,6 +18,7 @@ from routesdk.estimate import CostEstimator
 from routesdk.host import PluginHost
 from routesdk.manifest import Calibration, Evidence, PartRecord
 from routesdk.mapping import ActiveRule, ModelMapping, load_policy_map
+from routesdk.structure import structure
 from routesdk.types import (
     Decision,
     OperatingPoint,
@@ -295,11 +296,12 @@ class Router:
 
         Raises:
             UnknownComponentError: No plugin offers the name.
-            ConfigError: An option is wrong, or options were given with an object.
+            ConfigError: An option or `on_error` is wrong, or options were given with an object.
             RuleError: The object is no rule.
         """
         if isinstance(rule, str):
-            config = RuleConfig(name=rule, options=options, on_error=on_error)
+            given = {"name": rule, "options": options, "on_error": on_error}
+            config = structure(given, RuleConfig, where="rule")
             return attrs.evolve(self, mapping=self.mapping.with_rule(ActiveRule.build(config, self.host)))
         if options:
             raise ConfigError("options", str(options), "belong to a rule's name", "Set them on the object.")
