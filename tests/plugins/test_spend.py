@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -248,6 +249,30 @@ def test_a_read_only_file_is_read_but_writing_is_a_budget_error(
     assert reader.snapshot() == Spend(settled_usd=Decimal(1))
     with pytest.raises(BudgetError, match="readonly"):
         reader.reserve(Decimal(1))
+
+
+def test_a_forked_process_opens_a_connection_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = SQLiteSpend(tmp_path / "spend.db")
+    opened: list[sqlite3.Connection] = []
+
+    def connect(*arguments: object, **options: object) -> sqlite3.Connection:
+        opened.append(real_connect(*arguments, **options))  # type: ignore[call-overload]
+        return opened[-1]
+
+    real_connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    source.reserve(Decimal(1))
+    assert opened == []
+    # What a fork changes: the process, and nothing else.
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    source.reserve(Decimal(1))
+    source.reserve(Decimal(1))
+
+    assert len(opened) == 1
+    assert source.snapshot() == Spend(reserved_usd=Decimal(3))
 
 
 def test_a_file_that_another_process_holds_is_a_budget_error_after_the_timeout(tmp_path: Path) -> None:
