@@ -1,0 +1,184 @@
+"""`routesdk.toml`: defaults, the file's mistakes, and round trips."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routesdk.config import (
+    Config,
+    DPOConfig,
+    EvaluateConfig,
+    MappingConfig,
+    OracleConfig,
+    QLoRAConfig,
+    RouterConfig,
+    RuleConfig,
+    SFTConfig,
+    TrainConfig,
+    load_config,
+)
+from routesdk.errors import ConfigError
+from routesdk.structure import structure, unstructure
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "routesdk.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_an_empty_file_gives_every_default(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "")) == Config()
+
+
+def test_a_file_with_every_section_is_read(tmp_path: Path) -> None:
+    config = load_config(
+        write(
+            tmp_path,
+            """
+            [router]
+            checkpoint = "default"
+            medium = "flash"
+            large_share = 0.2
+            [mapping]
+            policies = { Standard_Query = "flash" }
+            models = ["nano"]
+            [[mapping.rules]]
+            name = "keyword"
+            on_error = "skip"
+            options = { words = ["proof"], model = "pro" }
+            [oracle]
+            max_usd = 2.5
+            [train.qlora]
+            bits = 8
+            [train.sft]
+            epochs = 1
+            [evaluate]
+            resamples = 100
+            """,
+        )
+    )
+
+    assert config.router == RouterConfig(medium="flash", large_share=0.2)
+    assert config.mapping.policies == {"Standard_Query": "flash"}
+    assert config.mapping.models == ("nano",)
+    assert config.mapping.rules == (
+        RuleConfig(name="keyword", on_error="skip", options={"words": ["proof"], "model": "pro"}),
+    )
+    assert config.oracle.max_usd == Decimal("2.5")
+    assert config.train.qlora.bits == 8
+    assert config.train.sft.epochs == 1.0
+    assert config.evaluate.resamples == 100
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("[ruoter]", r"ruoter = {}: no such key. Did you mean 'router'\?"),
+        ("[router]\nlarge = 3", "router.large = 3: is a whole number, not a string"),
+        ("[router]\nlarge_share = 1.5", "router.large_share = 1.5: must be <= 1.0"),
+        ("[router]\nlarge_share = nan", "router.large_share = nan: is not a number"),
+        ('[router]\ncheckpoint = ""', "router.checkpoint = '': its length must be >= 1"),
+        ('[mapping]\nmodels = "pro"', "mapping.models = 'pro': is a string, not a list"),
+        ('[mapping]\npolicies = "pro"', "mapping.policies = 'pro': is a string, not a table"),
+        ("[mapping.policies]\nA = 1", "mapping.policies.A = 1: is a whole number, not a string"),
+        ("[[mapping.rules]]\noptions = {}", r"mapping.rules\[0\].name = nothing: is required"),
+        (
+            '[[mapping.rules]]\nname = "tag"\noptions = 1',
+            r"mapping.rules\[0\].options = 1: is a whole number",
+        ),
+        (
+            '[[mapping.rules]]\nname = "tag"\n[[mapping.rules]]\nname = "math"\non_error = "ignore"',
+            r"mapping.rules\[1\].on_error = 'ignore': must be in \('raise', 'skip'\)",
+        ),
+        ("[oracle]\nmax_usd = -1", "oracle.max_usd = -1: not a finite amount of zero or more"),
+        ("[oracle]\nmax_usd = inf", "oracle.max_usd = inf: not a finite amount"),
+        ("[oracle]\ntest_share = 0", "oracle.test_share = 0: must be > 0.0"),
+        ("[oracle]\nconcurrency = 0", "oracle.concurrency = 0: must be >= 1"),
+        ('[oracle]\napi_key = "secret"', "oracle.api_key = .*: no such key. Did you mean 'api_key_env'"),
+        ("[train.qlora]\nbits = 5", r"train.qlora.bits = 5: must be in \(4, 8, 16\)"),
+        ("[train]\nseed = true", "train.seed = True: is true or false, not a whole number"),
+        ("[evaluate]\nresamples = 99", "evaluate.resamples = 99: must be >= 100"),
+        ("[router", "is no TOML"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_the_file(tmp_path: Path, text: str, error: str) -> None:
+    file = write(tmp_path, text)
+
+    with pytest.raises(ConfigError, match=error) as caught:
+        load_config(file)
+
+    assert str(file) in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.toml: cannot be read"):
+        load_config(tmp_path / "absent.toml")
+    (tmp_path / "latin.toml").write_bytes(b'[router]\nlarge = "caf\xe9"')
+    with pytest.raises(ConfigError, match="is no TOML"):
+        load_config(tmp_path / "latin.toml")
+
+
+def test_a_config_cannot_be_changed_behind_its_owners_back() -> None:
+    options: dict[str, object] = {"words": ["a"]}
+    rule = RuleConfig(name="keyword", options=options)
+    options["model"] = "pro"
+
+    assert "model" not in rule.options
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        rule.name = "tag"  # type: ignore[misc]
+
+
+_names = st.text(min_size=1, max_size=8)
+_shares = st.floats(0.0, 1.0)
+_positive = st.floats(1e-9, 1e9)
+_plain = st.recursive(
+    st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+_rules = st.builds(
+    RuleConfig,
+    name=_names,
+    options=st.dictionaries(_names, _plain, max_size=3),
+    on_error=st.sampled_from(["raise", "skip"]),
+)
+_configs = st.builds(
+    Config,
+    router=st.builds(
+        RouterConfig, checkpoint=_names, medium=st.none() | _names, large_share=st.none() | _shares
+    ),
+    mapping=st.builds(
+        MappingConfig,
+        policies=st.dictionaries(_names, _names, max_size=3),
+        rules=st.lists(_rules, max_size=2).map(tuple),
+        models=st.lists(_names, max_size=3).map(tuple),
+    ),
+    oracle=st.builds(
+        OracleConfig,
+        max_usd=st.none() | st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=9),
+        test_share=st.floats(0.01, 0.99),
+        concurrency=st.integers(1, 10**6),
+    ),
+    train=st.builds(
+        TrainConfig,
+        base_model=st.none() | _names,
+        seed=st.integers(0),
+        qlora=st.builds(QLoRAConfig, rank=st.integers(1), bits=st.sampled_from([4, 8, 16])),
+        sft=st.builds(SFTConfig, epochs=_positive, max_tokens=st.integers(16)),
+        dpo=st.builds(DPOConfig, beta=_positive),
+    ),
+    evaluate=st.builds(EvaluateConfig, resamples=st.integers(100), seed=st.integers(0)),
+)
+
+
+@given(_configs)
+def test_a_config_survives_a_round_trip_through_json(config: Config) -> None:
+    assert structure(json.loads(json.dumps(unstructure(config))), Config) == config
