@@ -181,3 +181,16 @@ def test_any_set_of_plugins_in_any_order_gives_the_same_parts(
         for name in ("a", "b", "c-d", "unheard-of"):
             assert _outcome(one, kind, name) == _outcome(other, kind, name)
     assert {each.name: each for each in one.plugins()} == {each.name: each for each in other.plugins()}
+
+
+def test_a_plugin_with_one_hook_that_cannot_be_called_offers_nothing() -> None:
+    odd = plugin(
+        "odd",
+        routesdk_judges=judges(Component(name="x", factory=FakeJudge)),
+        routesdk_routed=lambda decision, unheard_of: None,
+    )
+    host = make_host(odd, builtins=False)
+
+    assert "unheard_of" in host.plugins()[0].errors[0]
+    assert host.names("judge") == ()
+    assert not host.watched("routesdk_routed")

@@ -48,7 +48,8 @@ def _example(index: int, models: tuple[str, ...]) -> Example:
         grade = Grade.CORRECT if hard <= rank else Grade.INCORRECT
         if index % 4 == 3:
             grade = GRADES[index // 4 // len(GRADES) ** rank % len(GRADES)]
-        outcomes[model] = Outcome(model=model, grade=grade)
+        answer = {Grade.CORRECT: str(index), Grade.INCORRECT: f"not {index}"}.get(grade, "I don't know.")
+        outcomes[model] = Outcome(model=model, grade=grade, answer=answer)
     return Example(id=f"row-{index}", query=Query(text), reference=str(index), topic=topic, outcomes=outcomes)
 
 
