@@ -93,6 +93,22 @@ def test_the_readme_routes_the_question_of_its_example() -> None:
     assert any('router.route("Who was awarded' in code for code in _blocks(README, "python"))
 
 
+def test_the_other_commands_of_the_readme_run(workplace: Path) -> None:
+    (workplace / "questions.txt").write_text("How far is the Moon?\nWho wrote Faust?\n", encoding="utf-8")
+    script = workplace / "commands.sh"
+    # The first two install and test; they are run elsewhere.
+    script.write_text("".join(list(_blocks(README, "console"))[2:]), encoding="utf-8")
+
+    assert _bash(script, workplace)
+    assert len((workplace / "decisions.jsonl").read_text("utf-8").splitlines()) == 2
+
+
+def test_console_blocks_of_the_documentation_install_and_do_nothing_else() -> None:
+    blocks = {code for page in PAGES if page != README for code in _blocks(page, "console")}
+
+    assert blocks == {"pip install routesdk\n"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_shell_and_toml_blocks_come_from_tested_files(page: Path) -> None:
     # Commands that need a network or an installation stand in `console` blocks.
