@@ -41,7 +41,8 @@ def _options(
 def main() -> None:
     """Run the command line; errors of routesdk leave as one sentence and exit code 2."""
     try:
-        app()
+        # Typer's own __call__ sets an attribute on whatever is raised, which frozen errors do not take.
+        typer.main.get_command(app)()
     except RouteSDKError as error:
         fail(error)
         sys.exit(2)
