@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 
 import attrs
 
@@ -17,6 +17,9 @@ Source: OpenAI, "What are tokens and how to count them?" (help centre, read 2026
 
 OUTPUT_TOKENS = 256
 """Tokens assumed for an answer: a paragraph. Real usage is settled after the call."""
+
+# The ambient context would round, or follow whatever the application has set there.
+_WIDE = Context(prec=60)
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +58,7 @@ class CostEstimator:
             warning = f"about {tokens:,} tokens, and {model} reads {rate.context_tokens:,}"
         if rate.per_input_token_usd is None:
             return None, rate.note, warning
-        return tokens * rate.per_input_token_usd + rate.per_answer_usd, rate.note, warning
+        return _WIDE.fma(tokens, rate.per_input_token_usd, rate.per_answer_usd), rate.note, warning
 
     def _rate(self, model: str) -> _Rate:
         info = self.catalogue.get(model)
@@ -67,9 +70,11 @@ class CostEstimator:
                 per_input_token_usd=None, per_answer_usd=Decimal(0), note=note, context_tokens=context_tokens
             )
         else:
+            with localcontext(_WIDE):
+                per_token_usd, per_answer_usd = price.cost_usd(1, 0), price.cost_usd(0, OUTPUT_TOKENS)
             rate = _Rate(
-                per_input_token_usd=price.cost_usd(1, 0),
-                per_answer_usd=price.cost_usd(0, OUTPUT_TOKENS),
+                per_input_token_usd=per_token_usd,
+                per_answer_usd=per_answer_usd,
                 note=(
                     f"estimated at {CHARACTERS_PER_TOKEN} characters a token and {OUTPUT_TOKENS} output "
                     f"tokens, price of {price.date or 'no date'} ({price.source})"
