@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 import attrs
 
-from routesdk.errors import UnknownModelError, UnknownPriceError
+from routesdk.errors import BudgetError, UnknownModelError, UnknownPriceError
 from routesdk.types.frozen import FrozenMapping, frozen
 from routesdk.types.money import Price
 
@@ -124,8 +124,15 @@ class Catalogue(Mapping[str, ModelInfo]):
 
         Raises:
             UnknownPriceError: As for `price`.
+            BudgetError: The tokens were not counted.
         """
-        return self.price(model).cost_usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
+        price = self.price(model)
+        if usage.input_tokens is None or usage.output_tokens is None:
+            raise BudgetError(
+                f"The tokens of a call to {model!r} were not counted, so its cost is not known",
+                "Use a backend that counts them.",
+            )
+        return price.cost_usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
 
     def with_price(
         self,

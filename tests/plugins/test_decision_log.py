@@ -72,7 +72,7 @@ def test_without_text_the_decision_can_be_read_back_but_for_its_explanation(tmp_
     assert answered["answer"] == {
         "model": "pro",
         "finish_reason": "stop",
-        "input_tokens": 0,
+        "input_tokens": None,
         "output_tokens": 5,
         "thinking_tokens": 0,
         "cached_input_tokens": 0,

@@ -12,7 +12,7 @@ import pytest
 
 from routesdk.errors import BackendError, ConfigError, DatasetError
 from routesdk.host import PluginHost
-from routesdk.plugins.recorded.backend import NOT_COUNTED, RecordedBackend
+from routesdk.plugins.recorded.backend import RecordedBackend
 from routesdk.plugins.recorded.benchmark import RecordedBenchmark
 from routesdk.plugins.recorded.judge import RecordedJudge
 from routesdk.protocols import Backend, Benchmark, Judge
@@ -164,7 +164,7 @@ def test_tokens_that_nobody_counted_are_said_to_be_so(path: Path) -> None:
     assert counted.usage == Usage(input_tokens=5, output_tokens=1, cost_usd=Decimal("0.000012"))
     assert counted.finish_reason == "stop"
     assert uncounted.usage.cost_usd is None
-    assert uncounted.finish_reason == NOT_COUNTED
+    assert uncounted.usage.input_tokens is None
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,14 @@ def _check_usage(backend: Backend, usage: object, about: str) -> None:
         raise broken(backend, f"gives the usage {usage!r} {about}", "an answer comes with its Usage")
     counts = (usage.input_tokens, usage.output_tokens, usage.thinking_tokens, usage.cached_input_tokens)
     require(
-        all(type(count) is int and count >= 0 for count in counts),
+        all(count is None or (type(count) is int and count >= 0) for count in counts),
         backend,
         f"counts the tokens {counts} {about}",
-        "tokens are whole numbers, 0 or more, as the provider counted them",
+        "tokens are whole numbers, 0 or more, as the provider counted them, or None where nobody did",
     )
     require(
-        usage.thinking_tokens <= usage.output_tokens and usage.cached_input_tokens <= usage.input_tokens,
+        usage.thinking_tokens <= (usage.output_tokens or 0)
+        and usage.cached_input_tokens <= (usage.input_tokens or 0),
         backend,
         f"counts the tokens {counts} {about}",
         "thinking tokens are part of the output's, cached ones part of the input's",

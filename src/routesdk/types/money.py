@@ -42,16 +42,16 @@ class Usage:
     """What one call used, as the provider counted it.
 
     Attributes:
-        input_tokens: Tokens of the prompt.
-        output_tokens: Tokens of the answer, thinking included.
+        input_tokens: Tokens of the prompt; None where nobody counted them.
+        output_tokens: Tokens of the answer, thinking included; None where nobody counted them.
         thinking_tokens: The part of `output_tokens` spent on thinking.
         cached_input_tokens: The part of `input_tokens` billed as cached.
         cost_usd: US dollars, or None where the price is unknown.
         latency_s: Seconds from request to last token.
     """
 
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     thinking_tokens: int = 0
     cached_input_tokens: int = 0
     cost_usd: Decimal | None = attrs.field(default=None, converter=_optional_usd)

@@ -11,9 +11,6 @@ from routesdk.errors import BackendError
 from routesdk.plugins.recorded.index import Recorded, key_of, read_recorded
 from routesdk.types import Answer, Chunk, Request, Usage
 
-NOT_COUNTED = "recorded; tokens not counted"
-"""Finish reason of an answer whose tokens and cost nobody recorded."""
-
 # A word with the blanks after it, or blanks alone: the pieces joined are the text again.
 _PIECE = re.compile(r"\S+\s*|\s+")
 
@@ -45,8 +42,7 @@ class RecordedBackend:
     async def generate(self, request: Request) -> Answer:
         """Return what the model once answered.
 
-        Tokens and cost are as recorded. Where they were not, the cost is
-        None, and the finish reason says that tokens were not counted.
+        Tokens and cost are as recorded, and None where they were not.
 
         Raises:
             BackendError: The file has no such question or model, did not keep
@@ -78,7 +74,6 @@ class RecordedBackend:
             text=text,
             model=model,
             usage=usage or Usage(),
-            finish_reason="stop" if usage else NOT_COUNTED,
         )
         if self._answers.setdefault((query, model), answer).text != text:
             self._disputed.add((query, model))
