@@ -78,6 +78,12 @@ class SavesNoModel(Counts):
         return job.output
 
 
+class LeavesNothing(Counts):
+    def finish(self, job: TrainJob) -> Path:
+        (job.output / "fake.json").unlink()
+        return job.output
+
+
 class EatsItsRows(Counts):
     def finish(self, job: TrainJob) -> Path:
         with job.train[0].path.open("a") as file:
@@ -116,6 +122,7 @@ def test_a_trainer_that_keeps_its_contract_passes_on_made_up_rows_and_on_given_o
         (Signs(), "writes other bytes in a second run: run.json"),
         (SavesElsewhere(), "returns .*, not .*first from train|returns .*, not "),
         (SavesNoModel(), "raises CheckpointError .* from load, on what it trained"),
+        (LeavesNothing(), "leaves its output folder empty"),
         (EatsItsRows(), "changes rows.jsonl"),
         (ReturnsText(), "returns str from train"),
         (LeavesARuin(), "leaves files behind on no rows"),

@@ -176,7 +176,7 @@ def make_decision(
     Args:
         text: A string, a query or a conversation.
         policy: The policy's name.
-        tier: The tier; without it, `large` for `Complex_Query` and `medium` for any other policy.
+        tier: The tier; without it, `large` for `Complex_Query` and `medium` for any other.
         model: The model that serves; without it, the tier's of `MODELS`.
         confidence: Probability that the policy is the oracle's.
         prediction: The prediction; without it, one with 0.8 for `policy`.
@@ -184,9 +184,9 @@ def make_decision(
         notices: What the reader should know.
         estimated_cost_usd: US dollars; None where unknown.
     """
+    cost_usd = None if estimated_cost_usd is None else usd(estimated_cost_usd)
     tier = tier or ("large" if policy == "Complex_Query" else "medium")
     model = model or MODELS[tier == "large"]
-    step = TraceStep(Stage.DEFAULT, "policy map", model, model, f"{policy} maps to {model}")
     return Decision(
         query_id=Query.of(text).id,
         policy=policy,
@@ -195,9 +195,9 @@ def make_decision(
         confidence=confidence,
         prediction=prediction or make_prediction(policy=policy),
         operating_point=OperatingPoint((0.3,), source="caller"),
-        trace=tuple(trace) or (step,),
+        trace=tuple(trace) or (TraceStep(Stage.DEFAULT, "policy map", model, model, "mapped"),),
         notices=tuple(notices),
-        estimated_cost_usd=None if estimated_cost_usd is None else usd(estimated_cost_usd),
+        estimated_cost_usd=cost_usd,
         cost_note="made up for a test",
     )
 
