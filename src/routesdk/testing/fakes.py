@@ -184,7 +184,6 @@ def make_decision(
         notices: What the reader should know.
         estimated_cost_usd: US dollars; None where unknown.
     """
-    cost_usd = None if estimated_cost_usd is None else usd(estimated_cost_usd)
     tier = tier or ("large" if policy == "Complex_Query" else "medium")
     model = model or MODELS[tier == "large"]
     return Decision(
@@ -197,7 +196,7 @@ def make_decision(
         operating_point=OperatingPoint((0.3,), source="caller"),
         trace=tuple(trace) or (TraceStep(Stage.DEFAULT, "policy map", model, model, "mapped"),),
         notices=tuple(notices),
-        estimated_cost_usd=cost_usd,
+        estimated_cost_usd=None if estimated_cost_usd is None else usd(estimated_cost_usd),
         cost_note="made up for a test",
     )
 
