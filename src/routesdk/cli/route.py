@@ -183,7 +183,8 @@ def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:
     known = [cost for cost in costs if cost is not None]
     unknown = len(costs) - len(known)
     more = f", and {unknown:,} of unknown price" if unknown else ""
-    out.print(f"estimated cost: ${sum(known):.6f}{more}")
+    # A sum over nothing would read as free.
+    out.print(f"estimated cost: ${sum(known):.6f}{more}" if known else "estimated cost: unknown")
     for notice, count in notices.items():
         out.print(f"[yellow]{count:,} x {printable(notice)}[/]")
 
