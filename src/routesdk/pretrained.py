@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, cast
 import attrs
 
 import routesdk
+from routesdk.binding import bind_tiers, choose_matrix, default_matrix
 from routesdk.card import render_card
 from routesdk.catalogue import Catalogue
 from routesdk.checkpoint import MANIFEST, Checkpoint, read_checkpoint, write_checkpoint
 from routesdk.config import MappingConfig
 from routesdk.errors import (
     CheckpointError,
-    ConfigError,
     MissingPluginError,
     PluginLoadError,
     UnknownComponentError,
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 DEFAULT_LARGE_SHARE = 1 / 3
 """The share of calls that a router sends up where nobody says otherwise."""
-
-ANY_TIERS_MATRIX = "cheapest-correct"
-"""The matrix taken where the checkpoint's does not fit the number of tiers."""
 
 
 def bundled_names() -> tuple[str, ...]:
@@ -99,13 +96,12 @@ def load_router(
     manifest = checkpoint.manifest
     host = PluginHost() if host is None else host
     _check_plugins(checkpoint, host)
-    serving = _bind_tiers(manifest.tiers, medium, large, tiers)
+    serving = bind_tiers(manifest.tiers, medium, large, tiers)
     was_bound = manifest.bound or manifest.tiers
-    bound = _bind_tiers(was_bound, medium, large, tiers)
+    bound = bind_tiers(was_bound, medium, large, tiers)
     empty = cast(
         "PolicyModel", host.build("policy model", manifest.policy_model.name, manifest.policy_model.options)
     )
-    matrix_record = _matrix_record(manifest, matrix, serving, host)
     point: OperatingPoint | float = manifest.operating_point
     if large_share is not None:
         point = large_share
@@ -115,7 +111,7 @@ def load_router(
     return assemble_router(
         policy_model=empty.load(checkpoint.model_folder),
         policy_model_record=manifest.policy_model,
-        matrix_record=matrix_record,
+        matrix_record=choose_matrix(manifest, matrix, serving, host),
         tiers=serving,
         bound=bound,
         mapping=mapping or manifest.mapping,
@@ -178,25 +174,28 @@ def assemble_router(
     catalogue = Catalogue.default() if catalogue is None else catalogue
     serving = distinct_tiers(tuple(tiers))
     predicted = distinct_tiers(tuple(bound)) if bound else serving
-    if matrix_record is None:
-        matrix_record = _named_matrix("nine-cell" if len(serving) == 2 else ANY_TIERS_MATRIX, host, serving)
-    matrix = cast("Matrix", host.build("matrix", matrix_record.name, matrix_record.options))
-    placeholder = OperatingPoint((0.0,) * (len(serving) - 1))
+    named = matrix_record or default_matrix(serving, host)
+    built = cast("Matrix", host.build("matrix", named.name, named.options))
     router = Router(
         policy_model=policy_model.bind(predicted),
-        matrix=matrix,
-        mapping=ModelMapping.build(mapping or MappingConfig(), host, serving, matrix.policies, catalogue),
-        operating_point=placeholder,
+        matrix=built,
+        mapping=ModelMapping.build(mapping or MappingConfig(), host, serving, built.policies, catalogue),
+        operating_point=OperatingPoint((0.0,) * (len(serving) - 1)),
         host=host,
         spend=host.spend_source("memory") if spend is None else spend,
         observers=tuple(observers),
         calibration=calibration or Calibration(),
         evidence=evidence or Evidence(),
-        names=PartNames(policy_model=policy_model_record, matrix=matrix_record),
+        names=PartNames(policy_model=policy_model_record, matrix=named),
         training_hashes=training_hashes or _no_hashes,
         checkpoint_id=checkpoint_id,
         bound=predicted,
     )
+    return _at_point(router, point)
+
+
+def _at_point(router: Router, point: OperatingPoint | float) -> Router:
+    """Give a router its operating point; only a whole router can find the thresholds of a share."""
     if not isinstance(point, OperatingPoint):
         return router.with_large_share(point)
     if point.thresholds or point.large_share is None:
@@ -266,50 +265,3 @@ def _check_plugins(checkpoint: Checkpoint, host: PluginHost) -> None:
             tuple(f"{part.kind} {part.name!r} of {part.distribution}" for part in missing),
             f"pip install {' '.join(wanted)}",
         )
-
-
-def _bind_tiers(
-    saved: tuple[Tier, ...], medium: str | None, large: str | None, tiers: Mapping[str, str] | None
-) -> tuple[Tier, ...]:
-    named = {"medium": medium, "large": large}
-    given = {name: model for name, model in named.items() if model is not None}
-    if tiers is not None:
-        if given:
-            raise ConfigError(
-                "tiers", str(dict(tiers)), f"was given beside {', '.join(given)}", "Give one of the two."
-            )
-        return distinct_tiers(tuple(Tier(name, model) for name, model in tiers.items()))
-    names = [tier.name for tier in saved]
-    for name, model in given.items():
-        if name not in names:
-            raise ConfigError(
-                name,
-                repr(model),
-                f"is no tier of this checkpoint, which has {', '.join(names)}",
-                "Use `tiers`.",
-            )
-    return distinct_tiers(tuple(Tier(tier.name, given.get(tier.name, tier.model)) for tier in saved))
-
-
-def _matrix_record(
-    manifest: Manifest, wanted: str | None, bound: tuple[Tier, ...], host: PluginHost
-) -> PartRecord:
-    """Choose the matrix: the caller's, the checkpoint's where it fits the tiers, or one for any tiers."""
-    if wanted is not None:
-        return _named_matrix(wanted, host, bound)
-    if [tier.name for tier in bound] == [tier.name for tier in manifest.tiers]:
-        return manifest.matrix
-    return _named_matrix(
-        manifest.matrix.name if len(bound) == len(manifest.tiers) else ANY_TIERS_MATRIX, host, bound
-    )
-
-
-def _named_matrix(name: str, host: PluginHost, bound: tuple[Tier, ...]) -> PartRecord:
-    """Name a matrix for these tiers; one that takes `tiers` as an option is told their names."""
-    component = host.find("matrix", name).component
-    takes = component.config or component.factory
-    fields = (
-        [field.name for field in attrs.fields(takes)] if isinstance(takes, type) and attrs.has(takes) else []
-    )
-    options = {"tiers": [tier.name for tier in bound]} if "tiers" in fields else {}
-    return PartRecord(kind="matrix", name=name, options=options)
