@@ -184,10 +184,13 @@ def test_thresholds_for_another_number_of_tiers_are_refused(thresholds: tuple[fl
 
 @pytest.mark.parametrize("point", [0.5, "high", (0.5,), {"thresholds": (0.5,)}])
 def test_what_is_no_operating_point_is_refused(point: object) -> None:
-    with pytest.raises(ConfigError) as caught:
-        make_router().route("Who?", operating_point=point)  # type: ignore[arg-type]
-
-    assert (caught.value.key, caught.value.value) == ("operating_point", repr(point))
+    for attempt in (
+        lambda: make_router().route("Who?", operating_point=point),  # type: ignore[arg-type]
+        lambda: make_router().with_operating_point(point),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ConfigError) as caught:
+            attempt()
+        assert (caught.value.key, caught.value.value) == ("operating_point", repr(point))
 
 
 @pytest.mark.parametrize("threshold", [float("nan"), None, "0.5"])

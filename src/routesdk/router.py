@@ -355,8 +355,12 @@ class Router:
         return attrs.evolve(self, operating_point=self._point(large_share, None))
 
     def with_operating_point(self, operating_point: OperatingPoint) -> Router:
-        """Return a copy with other thresholds."""
-        return attrs.evolve(self, operating_point=operating_point)
+        """Return a copy with other thresholds.
+
+        Raises:
+            ConfigError: It is no operating point, or one for another number of tiers.
+        """
+        return attrs.evolve(self, operating_point=self._point(None, operating_point))
 
     def with_observer(self, observer: Observer) -> Router:
         """Return a copy that tells one more observer of every decision."""
