@@ -434,6 +434,14 @@ def climb_out_of_the_model_folder(folder: Path) -> str:
     return "lies outside the checkpoint"
 
 
+def name_a_file_beside_the_model_folder(folder: Path) -> str:
+    (folder / "beside").mkdir()
+    (folder / "beside" / "more.json").write_text("{}")
+    record = {"bytes": 2, "sha256": hashlib.sha256(b"{}").hexdigest()}
+    forge(folder, lambda data: data["files"].update({"beside/more.json": record}))  # type: ignore[attr-defined]
+    return "lies outside the checkpoint"
+
+
 def point_at_an_absolute_path(folder: Path) -> str:
     secret = folder.parent / "secret.json"
     secret.write_text("{}")
@@ -460,6 +468,7 @@ DAMAGES = [
     make_the_manifest_a_folder, edit_the_manifest, put_a_foreign_manifest, put_a_list,
     ask_for_a_newer_routesdk, give_an_odd_version, give_version_zero, add_a_key, drop_a_key,
     give_a_wrong_type, point_at_a_neighbour, climb_out_of_the_model_folder, point_at_an_absolute_path,
+    name_a_file_beside_the_model_folder,
     take_weights_from_elsewhere, vouch_for_nothing,
 ]  # fmt: skip
 
@@ -607,6 +616,20 @@ def test_a_write_that_breaks_off_leaves_the_old_checkpoint_whole(
     assert found.training_hashes().tolist() == [1, 2, 3]
     assert not list(old.folder.glob(".writing-*"))
     assert write(old.folder, new, (4, 5)).training_hashes().tolist() == [4, 5]
+
+
+def test_the_same_weights_are_never_moved_while_a_manifest_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = write(tmp_path / "router")
+    new = attrs.evolve(a_manifest(), operating_point=OperatingPoint((0.9,)))
+    for name in ("rename", "unlink", "rmdir"):
+        breaking(monkeypatch, Path, name, 1)
+
+    written = write(old.folder, new)
+
+    assert written.manifest.model_folder == old.manifest.model_folder
+    assert read_checkpoint(old.folder) == written
 
 
 @pytest.mark.parametrize("step", STEPS, ids=step_name)

@@ -344,6 +344,17 @@ def test_the_command_line_comes_before_the_config(run: Run, router_folder: Path,
     assert row["model"] == "my-model"
 
 
+def test_tiers_on_the_command_line_replace_the_models_of_the_config(
+    run: Run, router_folder: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "routesdk.toml"
+    config.write_text(f"[router]\ncheckpoint = '{router_folder}'\nmedium = 'a'\nlarge = 'b'\n")
+
+    (row,) = run("route", "Who?", "--json", "-c", config, "--tier", "small=c", "--tier", "big=d").rows
+
+    assert (row["tier"], row["model"]) == ("small", "c")
+
+
 # Errors.
 
 
