@@ -48,6 +48,7 @@ class Hub:
     repositories: dict[str, Repository] = attrs.field(factory=dict)
     requests: list[tuple[str, str]] = attrs.field(factory=list)
     broken: bool = False
+    torn: bool = False
     forbidden: bool = False
     address: str = ""
 
@@ -110,6 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"error": "out of order"}, 500)
         elif path[:2] == ["api", "models"]:
             self._describe("/".join(path[2:4]), path[4:])
+        elif self.hub.torn and path[2:3] == ["resolve"]:
+            # No answer at all: the connection ends.
+            self.close_connection = True
         elif len(path) > 4 and path[2] == "resolve":
             self._file("/".join(path[:2]), path[3], "/".join(path[4:]))
         else:

@@ -830,6 +830,36 @@ def test_a_checkpoint_binds_other_models_and_other_numbers_of_tiers(tmp_path: Pa
     assert named.route("Who?").policy == "Needs_large"
 
 
+class Weighing(FakePolicyModel):
+    """Gains less where it is bound to `maxi`, which is hardly better."""
+
+    def bind(self, tiers: tuple[Tier, ...]) -> Weighing:
+        gain = 0.125 if tiers[1].model == "maxi" else 0.5
+        return attrs.evolve(self, tiers=tiers, cells={"IC": gain, "CC": 1 - gain})
+
+    def load(self, folder: Path) -> Weighing:
+        return Weighing(cells={"CC": 1.0}, reference_texts=("a", "b"))
+
+
+class WeighingPlugin:
+    @hookimpl
+    def routesdk_policy_models(self) -> list[Component[Weighing]]:
+        return [Component(name="fake", factory=lambda: Weighing(cells={"CC": 1.0}))]
+
+
+@pytest.mark.parametrize(("large", "threshold"), [(LARGE, 0.5), ("mini", 0.5), ("maxi", 0.125)])
+def test_other_models_keep_the_share_that_was_meant_and_get_thresholds_of_their_own(
+    tmp_path: Path, large: str, threshold: float
+) -> None:
+    host = make_host(WeighingPlugin())
+    trained = Weighing(cells={"CC": 1.0}, reference_texts=("a", "b"))
+    folder = make_router(model=trained, point=0.5, host=host).save_pretrained(tmp_path / "router")
+
+    router = Router.from_pretrained(folder, large=large, host=host)
+
+    assert router.operating_point == OperatingPoint((threshold,), 0.5, "checkpoint")
+
+
 @pytest.mark.parametrize(
     "wrong", [{"medium": ""}, {"large": MEDIUM}, {"large_share": 2.0}, {"large_share": True}]
 )

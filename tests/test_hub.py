@@ -232,6 +232,18 @@ def test_a_hub_that_refuses_an_upload_is_reported(tmp_path: Path, hub: Hub, clie
     assert "hf auth login" in said["fix"]  # type: ignore[index, call-overload]
 
 
+def test_a_connection_that_breaks_on_the_way_is_reported(tmp_path: Path, hub: Hub, client: Client) -> None:
+    folder, _ = saved(tmp_path / "router", 0.4)
+    hub.repositories["owner/router"] = Repository()
+    hub.repositories["owner/router"].commit(files_of(folder))
+    hub.torn = True
+
+    (said,) = client({"do": "load", "name": "owner/router"})
+
+    assert said["error"] == "CheckpointError"  # type: ignore[index, call-overload]
+    assert said["path"] == "owner/router"  # type: ignore[index, call-overload]
+
+
 # In this process the Hub's client is offline, so nothing of these leaves the machine.
 
 
