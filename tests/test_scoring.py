@@ -212,11 +212,12 @@ GOOD = [1 / 9] * 9
         [1.001, *[0.0] * 8],
     ],
 )
-def test_probabilities_that_are_none_name_the_policy_model_and_the_row(row: list[float]) -> None:
-    batch = PredictionBatch(cells=np.array([GOOD, GOOD, row, GOOD]))
+@pytest.mark.parametrize("more", [0, 200])
+def test_probabilities_that_are_none_name_the_policy_model_and_the_row(row: list[float], more: int) -> None:
+    batch = PredictionBatch(cells=np.array([GOOD, GOOD, row, *[GOOD] * more]))
 
     with pytest.raises(PredictionError) as caught:
-        scorer().score(batch, 4, "fake")
+        scorer().score(batch, 3 + more, "fake")
 
     assert caught.value.policy_model == "fake"
     assert "row 2 is" in caught.value.problem

@@ -25,6 +25,9 @@ NEVER = 2.0
 
 ALWAYS = -2.0
 
+_FEW_NUMBERS = 100
+"""Up to so many numbers, plain Python is done before numpy has begun: a lone query is decided sooner."""
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class Scorer:
@@ -135,18 +138,14 @@ class Scorer:
         values = np.asarray(array, dtype=np.float64)
         if values.shape != (size, width):
             raise PredictionError(name, f"its shape is {values.shape}, not {(size, width)}")
-        if size == 0:
-            return values
-        with np.errstate(invalid="ignore"):
-            totals = values.sum(axis=1)
-            # NaN fails both comparisons, so it is caught here as well.
-            good = (values.min(axis=1) >= 0.0) & (abs(totals - 1.0) <= SUM_TOLERANCE)
-        if not good.all():
-            bad = int(np.argmin(good))
+        bad = _first_invalid(values)
+        if bad is not None:
+            with np.errstate(invalid="ignore"):
+                total = values[bad].sum()
             raise PredictionError(
                 name,
                 f"probabilities must be 0 or more and sum to one, and row {bad} is "
-                f"{np.array2string(values[bad], precision=4, threshold=9)} with sum {totals[bad]:.6g}",
+                f"{np.array2string(values[bad], precision=4, threshold=9)} with sum {total:.6g}",
             )
         return values
 
@@ -200,6 +199,18 @@ def _check_form(batch: object, size: int, name: str) -> None:
         raise PredictionError(
             name, f"its weights are of shape {weights.shape} and its grades of {grades.shape}"
         )
+
+
+def _first_invalid(values: NDArray[np.float64]) -> int | None:
+    """Return the first row that is no distribution, or None; NaN fails every comparison."""
+    if values.size <= _FEW_NUMBERS:
+        for index, row in enumerate(values.tolist()):
+            if not (min(row) >= 0.0 and abs(sum(row) - 1.0) <= SUM_TOLERANCE):
+                return index
+        return None
+    with np.errstate(invalid="ignore"):
+        good = (values.min(axis=1) >= 0.0) & (abs(values.sum(axis=1) - 1.0) <= SUM_TOLERANCE)
+    return None if good.all() else int(np.argmin(good))
 
 
 def thresholds_for_share(gains: NDArray[np.float64], shares: Sequence[float]) -> tuple[float, ...]:
