@@ -4,7 +4,7 @@
 from routesdk.pipeline.split import split
 
 questions = [f"In what year was the {name} bridge opened?" for name in ("Verrazzano", "Akashi", "Humber")]
-questions += ["What is 2 + 2?", "what is 2+2", "Who wrote Faust?", "How far is the Moon?"]
+questions += ["What is 2 + 2?", "what is  2 + 2", "Who wrote Faust?", "How far is the Moon?"]
 parts = split(questions, seed=0)
 print(dict(parts.counts()), parts.rows("test").tolist())
 # --8<-- [end:split]
