@@ -345,6 +345,7 @@ def describe_machine() -> dict[str, str]:
     return {
         "CPU": model,
         "cores": str(os.cpu_count()),
+        "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
         "numpy": np.__version__,
