@@ -1,0 +1,52 @@
+"""Writes why a query has its policy: what is expected of the tiers, and which words weigh most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from routesdk.plugins.linear.features import Hasher
+from routesdk.types import Policy
+
+if TYPE_CHECKING:
+    from routesdk.plugins.linear.bound import BoundHeads
+
+_WORDS = 3
+_SHORTEST = 3
+
+
+def write_reason(bound: BoundHeads, hasher: Hasher, text: str, policy: Policy) -> str:
+    """Write a reason in two or three sentences.
+
+    Args:
+        bound: The heads of the bound tiers.
+        hasher: Turns the text into features.
+        text: What was read of the query.
+        policy: What was decided.
+    """
+    joint = bound.batch(bound.logits(hasher.single(text)), None, ()).joint()[0]
+    tiers = len(bound.offset) // 2
+    correct = joint.reshape((3,) * tiers)
+    cheap = float(correct[0].sum())
+    dear = float(correct[..., 0].sum())
+    parts = [
+        policy.description.rstrip(".") + "." if policy.description.strip() else f"{policy.name}.",
+        f"Expected correct: the cheapest tier {cheap:.0%}, the dearest {dear:.0%}.",
+    ]
+    words = _heaviest(bound, hasher, text, tiers)
+    if words:
+        parts.append(f"What weighs most for this: {', '.join(words)}.")
+    return " ".join(parts)
+
+
+def _heaviest(bound: BoundHeads, hasher: Hasher, text: str, tiers: int) -> list[str]:
+    """Return the words that move the dearest tier's advantage most, the heaviest first."""
+    found = {word: bucket for word, bucket in hasher.words(text) if len(word) >= _SHORTEST}
+    if not found:
+        return []
+    rows = bound.table[list(found.values())]
+    pull = np.abs(rows[:, tiers - 1] - rows[:, 0]) * rows[:, -1]
+    order = np.argsort(-pull, kind="stable")[:_WORDS]
+    words = list(found)
+    return [f"“{words[at]}”" for at in order.tolist() if pull[at] > 0.0 and words[at].isprintable()]
