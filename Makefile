@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PATHS := $(wildcard src tests examples benchmarks docs/snippets plugins tools)
 
-.PHONY: help setup fix lint imports type docs slow test bench check trainer clean
+.PHONY: help setup fix lint imports type docs slow test bench results check trainer clean
 
 help:
 	@echo "make setup   an environment in $(VENV) with everything for development"
@@ -28,6 +28,7 @@ help:
 	@echo "make slow    the tests that take longer"
 	@echo "make test    the tests"
 	@echo "make bench   speed, size and quality, with the machine"
+	@echo "make results the same, written into README.md"
 	@echo "make check   lint, imports, type, docs, slow, test: what CI runs"
 	@echo "make trainer what the training tools need, torch included"
 
@@ -80,6 +81,12 @@ test: $(VENV)/.test-stamp
 bench: $(VENV)/.trainer-stamp
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quality.py
+
+results: $(VENV)/.trainer-stamp
+	mkdir -p build
+	$(BIN)/python benchmarks/speed.py --json build/speed.json
+	$(BIN)/python benchmarks/quality.py --markdown build/quality.md --json build/quality.json
+	$(BIN)/python benchmarks/fill_readme.py build/speed.json build/quality.md
 
 check:
 	.ci/run

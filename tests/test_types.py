@@ -60,7 +60,7 @@ CONVERSATION = ({"role": "user", "content": "Who?"}, {"role": "assistant", "cont
         ([{"role": "robot", "content": "Hi"}], "role is 'robot'"),
         ([{"role": "assistant", "content": "Hi"}], "no user turn"),
         ({"role": "user", "content": "Hi"}, "dict given"),
-        ((each for each in "ab"), "generator given"),
+        pytest.param((each for each in "ab"), "generator given", id="a generator"),
     ],
     ids=repr,
 )

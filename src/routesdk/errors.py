@@ -10,12 +10,17 @@ import difflib
 
 import attrs
 
+# More names than this are a list to scroll through, not a hint.
+_SHOWN = 12
+
 
 def _hint(name: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"Did you mean {near[0]!r}?"
-    return f"Known: {', '.join(known) or 'none'}."
+    shown = ", ".join(known[:_SHOWN]) or "none"
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return f"Known: {shown}{more}."
 
 
 class RouteSDKError(Exception):
