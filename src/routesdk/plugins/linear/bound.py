@@ -111,8 +111,8 @@ class BoundHeads:
         rows = self.table.take(found.buckets, axis=0)
         values = rows[:, -1] * found.first
         if len(found.starts) == 1:
-            logits: NDArray[np.float32] = (values @ rows)[None, :-1]
-            logits *= float(values @ values) ** -0.5
+            logits: NDArray[np.float32] = values.dot(rows)[None, :-1]
+            logits *= float(values.dot(values)) ** -0.5
         else:
             rows *= values[:, None]
             sums = np.add.reduceat(rows, found.starts, axis=0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import attrs
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from routesdk.errors import CheckpointError, ConfigError
 from routesdk.plugins.linear.features import SHAPES
@@ -130,7 +130,8 @@ class Heads:
             name: np.ascontiguousarray(getattr(self, name))
             for name in ("buckets", "steps", "shapes", "bias", "rarity", "reference")
         }
-        save_file(arrays, folder / WEIGHTS_FILE)
+        # Written by hand: the library's own writer makes files that only their owner can read.
+        (folder / WEIGHTS_FILE).write_bytes(save(arrays))
         text = json.dumps(unstructure(self.table), indent=1, sort_keys=True, allow_nan=False)
         (folder / HEADS_FILE).write_text(text + "\n", encoding="utf-8")
 
