@@ -137,6 +137,19 @@ def test_the_id_is_stable_and_follows_the_content(tmp_path: Path) -> None:
     assert len(first.manifest.id) == 12
 
 
+def test_files_are_readable_to_whom_other_files_are_whatever_their_writer_does(tmp_path: Path) -> None:
+    def save(folder: Path) -> None:
+        safetensors.numpy.save_file({"w": np.zeros(3)}, folder / "weights.safetensors")
+        (folder / "private.json").write_text("{}")
+        (folder / "private.json").chmod(0o600)
+
+    folder = write_checkpoint(tmp_path / "router", a_manifest(), save, render_card).folder
+
+    (tmp_path / "usual").write_text("")
+    usual = (tmp_path / "usual").stat().st_mode
+    assert {path.stat().st_mode for path in folder.rglob("*") if path.is_file()} == {usual}
+
+
 def test_no_file_is_a_pickle_or_tells_of_this_machine(tmp_path: Path) -> None:
     folder = make_router({"IC": 0.5, "CC": 0.5}).with_budget(5).save_pretrained(tmp_path / "router")
 

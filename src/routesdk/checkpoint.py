@@ -246,9 +246,12 @@ def _write_whole(file: Path, data: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Have every file on the disk before a manifest vouches for it."""
+    """Have every file on the disk before a manifest vouches for it, readable to whom files here are."""
+    mode = (folder / HASHES).stat().st_mode & 0o777
     for path in folder.rglob("*"):
         if path.is_file():
+            # Some writers, safetensors' among them, leave files that nobody else may read.
+            path.chmod(mode)
             with path.open("rb+") as stream:
                 os.fsync(stream.fileno())
 
