@@ -20,7 +20,7 @@ from routesdk.host import BLOCKED_ENV, PluginHost
 from routesdk.offers import KINDS, PluginReport
 from routesdk.protocols import API_VERSION
 from routesdk.testing import FakeJudge, FakeObserver, make_context, make_decision, make_host
-from routesdk.types import Answer, Decision, Proposal
+from routesdk.types import Answer, Decision, Proposal, Query
 
 INSTALLED = Path(__file__).parent / "data" / "installed"
 ALL = tuple(sorted(folder.name for folder in INSTALLED.iterdir()))
@@ -206,16 +206,16 @@ def test_observers_that_raise_are_logged_and_fail_nothing(
 ) -> None:
     install("good-plugin", "raising-plugin")
     host = PluginHost()
-    decision, mine = make_decision(), FakeObserver()
+    decision, query, mine = make_decision(), Query("How far?"), FakeObserver()
 
     class Raises:
         def routesdk_routed(self, decision: Decision) -> None:
             raise KeyError("mine")
 
-    host.routed(decision, [Raises(), object(), mine])
+    host.routed(decision, query, [Raises(), object(), mine])
 
     assert sys.modules["good_plugin"].told == [decision]
-    assert mine.decisions == [decision]
+    assert (mine.decisions, mine.queries) == ([decision], [query])
     raised = [each.getMessage() for each in caplog.records if "raised in" in each.getMessage()]
     assert raised == [
         "observer 'raising' raised in routesdk_routed",
@@ -234,11 +234,43 @@ def test_observers_are_told_of_answers_with_the_arguments_that_they_name() -> No
     host = make_host(Listens(), builtins=False)
     decision, answer, mine = make_decision(), Answer(text="Far.", model="medium-model"), FakeObserver()
 
-    host.answered(decision, answer, [mine])
+    host.answered(decision, Query("How far?"), answer, [mine])
 
     assert told == [answer]
     assert mine.answers == [(decision, answer)]
     assert host.watched("routesdk_answered") and not host.watched("routesdk_routed")
+
+
+def test_observer_objects_are_told_with_the_arguments_that_they_name() -> None:
+    told: list[object] = []
+
+    class Earlier:
+        def routesdk_routed(self, decision: Decision) -> None:
+            told.append(("earlier", decision))
+
+    class Anything:
+        def routesdk_routed(self, **given: object) -> None:
+            told.append(sorted(given))
+
+    class OfTheClass:
+        @staticmethod
+        def routesdk_routed(query: Query) -> None:
+            told.append(query)
+
+    class Called:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self, query: Query, more: int = 1) -> None:
+            told.append(more)
+
+    class HoldsACallable:
+        routesdk_routed = Called()
+
+    decision, query = make_decision(), Query("How far?")
+    for observer in (Earlier(), Anything(), OfTheClass(), HoldsACallable()):
+        make_host(builtins=False).routed(decision, query, [observer])
+
+    assert told == [("earlier", decision), ["decision", "query"], query, 1]
 
 
 def test_building_a_host_reads_every_built_in_plugin_without_an_error() -> None:

@@ -289,6 +289,7 @@ def test_observers_are_told_of_every_decision_in_order() -> None:
     decisions = router.route_batch(["Who?", "When?", "Where?"])
 
     assert first.decisions == second.decisions == decisions
+    assert [query.text for query in first.queries] == ["Who?", "When?", "Where?"]
 
 
 def test_a_plugin_s_hook_is_told_as_well() -> None:

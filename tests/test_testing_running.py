@@ -133,7 +133,12 @@ class Notes:
 
 class TakesOneAnswer:
     def routesdk_answered(self, answer: Answer) -> None:
-        """Lacks the decision, which the host passes too."""
+        """Leaves the decision alone, and so is not passed it."""
+
+
+class WantsTheWeather:
+    def routesdk_answered(self, answer: Answer, weather: str) -> None:
+        """Wants what no hook has."""
 
 
 def _rewrite(decision: Decision) -> None:
@@ -148,7 +153,8 @@ def test_an_observer_that_keeps_its_contract_passes_and_is_told_of_every_query()
     observer = FakeObserver()
     check_observer(observer)
 
-    assert len(observer.decisions) == len(observer.answers) > 15
+    assert len(observer.decisions) == len(observer.queries) == len(observer.answers) > 15
+    check_observer(TakesOneAnswer())
 
 
 @pytest.mark.parametrize(
@@ -158,7 +164,7 @@ def test_an_observer_that_keeps_its_contract_passes_and_is_told_of_every_query()
         (Notes(lambda decision: decision.model), "returns str from routesdk_routed"),
         (Notes(_rewrite), "changes a decision"),
         (Notes(_need_a_cost), "raises TypeError .* from routesdk_routed"),
-        (TakesOneAnswer(), "raises TypeError .*unexpected keyword argument 'decision'"),
+        (WantsTheWeather(), "raises TypeError .*missing 1 required positional argument: 'weather'"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from decimal import Decimal
 
-from routesdk import Decision, PluginHost, hookimpl
+from routesdk import PluginHost, Query, hookimpl
 from routesdk.testing import check_observer, make_decision
 from routesdk.types import Answer, Usage
 
@@ -19,8 +19,8 @@ class Bill:
         self._lock = threading.Lock()
 
     @hookimpl
-    def routesdk_answered(self, decision: Decision, answer: Answer) -> None:
-        """Take note of one answer."""
+    def routesdk_answered(self, answer: Answer) -> None:
+        """Take note of one answer; a hook names the arguments that it wants, and gets no others."""
         with self._lock:
             if answer.usage.cost_usd is None:
                 self.unknown += 1
@@ -31,5 +31,6 @@ class Bill:
 check_observer(Bill())
 bill = Bill()
 answer = Answer(text="384,400 km", model="medium-model", usage=Usage(output_tokens=5, cost_usd="0.00002"))
-PluginHost([bill]).answered(make_decision("How far is the Moon?"), answer)
+query = Query("How far is the Moon?")
+PluginHost([bill]).answered(make_decision(query), query, answer)
 print(bill.total_usd, "USD,", bill.unknown, "unknown")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import attrs
 from attrs.validators import ge
 
-from routesdk import Component, Decision, PluginHost, hookimpl
+from routesdk import Component, Decision, PluginHost, Query, hookimpl
 from routesdk.protocols import Observer
 from routesdk.testing import check_observer, make_decision
 
@@ -29,7 +29,7 @@ class Tally:
         self._limit = config.limit
         self._lock = threading.Lock()
 
-    def routesdk_routed(self, decision: Decision) -> None:
+    def routesdk_routed(self, decision: Decision, query: Query) -> None:
         """Count one."""
         with self._lock:
             if self.models.total() < self._limit:
@@ -48,5 +48,6 @@ class TallyPlugin:
 host = PluginHost([TallyPlugin()])
 check_observer(host.observer("tally"))
 tally = host.observer("tally", limit=10)
-host.routed(make_decision("How far is the Moon?"), [tally])
+query = Query("How far is the Moon?")
+host.routed(make_decision(query), query, [tally])
 print(tally.models)

@@ -28,7 +28,7 @@ from routesdk.protocols import (
     SpendSource,
     Trainer,
 )
-from routesdk.types import Answer, Decision
+from routesdk.types import Answer, Decision, Query
 
 PROJECT = "routesdk"
 """Name of the hook project, and of the entry-point group."""
@@ -169,10 +169,25 @@ def routesdk_observers() -> Iterable[Component[Observer]]:
 
 
 @hookspec
-def routesdk_routed(decision: Decision) -> None:
-    """Take note of a decision. What is raised here is logged, and fails nothing."""
+def routesdk_routed(decision: Decision, query: Query) -> None:
+    """Take note of a decision. What is raised here is logged, and fails nothing.
+
+    An implementation names the arguments that it wants, and gets no others.
+
+    Args:
+        decision: What was decided.
+        query: What was asked; a decision itself holds no more than the query's id.
+    """
 
 
 @hookspec
-def routesdk_answered(decision: Decision, answer: Answer) -> None:
-    """Take note of an answer to a routed query. What is raised here is logged, and fails nothing."""
+def routesdk_answered(decision: Decision, query: Query, answer: Answer) -> None:
+    """Take note of an answer to a routed query. What is raised here is logged, and fails nothing.
+
+    An implementation names the arguments that it wants, and gets no others.
+
+    Args:
+        decision: What was decided.
+        query: What was asked.
+        answer: What the model answered.
+    """

@@ -22,7 +22,7 @@ from routesdk.errors import (
     RouteSDKError,
     UnknownComponentError,
 )
-from routesdk.offers import KINDS, Offered, PluginReport
+from routesdk.offers import KINDS, Offered, PluginReport, accepted
 from routesdk.protocols import (
     API_VERSION,
     Analyst,
@@ -40,7 +40,7 @@ from routesdk.protocols import (
     Trainer,
 )
 from routesdk.structure import structure
-from routesdk.types import Answer, Decision
+from routesdk.types import Answer, Decision, Query
 
 logger = logging.getLogger("routesdk")
 
@@ -252,13 +252,16 @@ class PluginHost:
         """Tell whether any plugin implements an observer hook."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
-    def routed(self, decision: Decision, observers: Iterable[object] = ()) -> None:
-        """Tell plugins and further observers of a decision."""
-        self._tell("routesdk_routed", observers, {"decision": decision})
+    def routed(self, decision: Decision, query: Query, observers: Iterable[object] = ()) -> None:
+        """Tell plugins and further observers of a decision; each gets the arguments that it names."""
+        self._tell("routesdk_routed", observers, {"decision": decision, "query": query})
 
-    def answered(self, decision: Decision, answer: Answer, observers: Iterable[object] = ()) -> None:
-        """Tell plugins and further observers of an answer."""
-        self._tell("routesdk_answered", observers, {"decision": decision, "answer": answer})
+    def answered(
+        self, decision: Decision, query: Query, answer: Answer, observers: Iterable[object] = ()
+    ) -> None:
+        """Tell plugins and further observers of an answer; each gets the arguments that it names."""
+        given = {"decision": decision, "query": query, "answer": answer}
+        self._tell("routesdk_answered", observers, given)
 
     def _tell(self, hook: str, observers: Iterable[object], arguments: Mapping[str, object]) -> None:
         # pluggy would stop at the first observer that raises; each must hear, whatever the others do.
@@ -272,7 +275,7 @@ class PluginHost:
             if take_note is None:
                 continue
             try:
-                take_note(**arguments)
+                take_note(**accepted(take_note, arguments))
             except Exception:
                 logger.exception("observer %r raised in %s", type(observer).__name__, hook)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import FunctionType
 
 import attrs
 
@@ -62,3 +65,30 @@ class PluginReport:
     components: tuple[Offered, ...] = ()
     errors: tuple[str, ...] = ()
     blocked: bool = False
+
+
+def accepted(function: Callable[..., object], given: Mapping[str, object]) -> Mapping[str, object]:
+    """Return those of the given arguments that a function of an observer takes by keyword.
+
+    Hooks only gain arguments: an observer written before one was added goes on working.
+    """
+    plain = getattr(function, "__func__", function)
+    # Kept for plain functions alone: anything else that can be called may have no hash, or hold much.
+    names = _keywords(plain) if isinstance(plain, FunctionType) else _read_keywords(function)
+    return given if names is None else {name: given[name] for name in given if name in names}
+
+
+def _read_keywords(function: Callable[..., object]) -> frozenset[str] | None:
+    """Return the names that a function takes by keyword; None where it takes any, or does not say."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return None
+    return frozenset(
+        each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    )
+
+
+_keywords = lru_cache(maxsize=256)(_read_keywords)

@@ -237,10 +237,14 @@ class Executor(Protocol):
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told of decisions and answers; what it raises is logged and fails nothing."""
+    """Is told of decisions and answers; what it raises is logged and fails nothing.
 
-    def routesdk_routed(self, decision: Decision) -> None:
-        """Take note of a decision."""
+    It may have `routesdk_answered(decision, query, answer)` too, or instead.
+    A method is passed the arguments that it names, by keyword.
+    """
+
+    def routesdk_routed(self, decision: Decision, query: Query) -> None:
+        """Take note of a decision, and of the query that it is about."""
         ...
 
 

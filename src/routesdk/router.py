@@ -264,8 +264,8 @@ class Router:
         if explain:
             decisions = [self._explained(query, each) for query, each in zip(asked, decisions, strict=True)]
         if self._watched:
-            for decision in decisions:
-                self.host.routed(decision, self.observers)
+            for query, decision in zip(asked, decisions, strict=True):
+                self.host.routed(decision, query, self.observers)
         return decisions
 
     async def aroute(

@@ -15,8 +15,9 @@ from routesdk.host import PluginHost
 from routesdk.plugins.decision_log.log import DecisionLog
 from routesdk.record import decision_from_dict
 from routesdk.testing import check_observer
-from routesdk.types import Answer, Decision, OperatingPoint, Prediction, Stage, TraceStep, Usage
+from routesdk.types import Answer, Decision, OperatingPoint, Prediction, Query, Stage, TraceStep, Usage
 
+QUERY = Query("When was Goethe born?", id="1f")
 DECISION = Decision(
     query_id="1f",
     policy="Complex_Query",
@@ -43,15 +44,15 @@ def query_ids(path: Path) -> list[object]:
 
 def log_numbered(log: DecisionLog, count: int) -> None:
     for index in range(count):
-        log.routesdk_routed(attrs.evolve(DECISION, query_id=f"{index:02}"))
+        log.routesdk_routed(attrs.evolve(DECISION, query_id=f"{index:02}"), QUERY)
 
 
 def test_a_host_tells_the_log_of_decisions_and_answers(tmp_path: Path) -> None:
     host = PluginHost(entry_points=False)
     log = host.observer("decision-log", path=str(tmp_path / "log.jsonl"))
 
-    host.routed(DECISION, [log])
-    host.answered(DECISION, ANSWER, [log])
+    host.routed(DECISION, QUERY, [log])
+    host.answered(DECISION, QUERY, ANSWER, [log])
 
     routed, answered = read(tmp_path / "log.jsonl")
     assert (routed["event"], answered["event"]) == ("decision", "answer")
@@ -62,8 +63,8 @@ def test_without_text_the_decision_can_be_read_back_but_for_its_explanation(tmp_
     path = tmp_path / "log.jsonl"
     log = DecisionLog(path)
 
-    log.routesdk_routed(DECISION)
-    log.routesdk_answered(DECISION, ANSWER)
+    log.routesdk_routed(DECISION, QUERY)
+    log.routesdk_answered(DECISION, QUERY, ANSWER)
 
     assert "Goethe" not in path.read_text()
     assert "1749" not in path.read_text()
@@ -86,12 +87,32 @@ def test_with_text_everything_can_be_read_back(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     log = DecisionLog(path, include_text=True)
 
-    log.routesdk_routed(DECISION)
-    log.routesdk_answered(DECISION, attrs.evolve(ANSWER, text="two\nlines \u2028 \ud83d"))
+    log.routesdk_routed(DECISION, QUERY)
+    log.routesdk_answered(DECISION, QUERY, attrs.evolve(ANSWER, text="two\nlines \u2028 \ud83d"))
 
     routed, answered = read(path)
     assert decision_from_dict(routed["decision"]) == DECISION  # type: ignore[arg-type]
     assert answered["answer"]["text"] == "two\nlines \u2028 \ud83d"  # type: ignore[index]
+
+
+def test_with_text_the_question_is_written_and_without_it_the_id_alone(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Who wrote Faust?"}, {"role": "assistant", "content": "Goethe"}]
+    talk = Query.of([*turns, {"role": "user", "content": "When, \ud83d?"}])
+    with_text, without = tmp_path / "with.jsonl", tmp_path / "without.jsonl"
+
+    for path in (with_text, without):
+        log = DecisionLog(path, include_text=path is with_text)
+        log.routesdk_routed(DECISION, QUERY)
+        log.routesdk_answered(DECISION, talk, ANSWER)
+
+    lone, conversation = (row["query"] for row in read(with_text))
+    assert lone == {"text": "When was Goethe born?"}
+    assert conversation == {
+        "text": "When, \ud83d?",
+        "messages": [*turns, {"role": "user", "content": "When, \ud83d?"}],
+    }
+    assert all("query" not in row for row in read(without))
+    assert "born" not in without.read_text() and "Faust" not in without.read_text()
 
 
 def test_each_line_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
@@ -99,7 +120,7 @@ def test_each_line_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
     log = DecisionLog(path)
 
     for count in (1, 2, 3):
-        log.routesdk_routed(DECISION)
+        log.routesdk_routed(DECISION, QUERY)
         assert len(read(path)) == count
 
 

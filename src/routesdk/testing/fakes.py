@@ -280,16 +280,19 @@ class FakeObserver:
 
     Attributes:
         decisions: Every decision so far.
+        queries: The query of each decision.
         answers: Every decision with its answer so far.
     """
 
     decisions: list[Decision] = attrs.field(factory=list, init=False)
+    queries: list[Query] = attrs.field(factory=list, init=False)
     answers: list[tuple[Decision, Answer]] = attrs.field(factory=list, init=False)
 
-    def routesdk_routed(self, decision: Decision) -> None:
-        """Keep the decision."""
+    def routesdk_routed(self, decision: Decision, query: Query) -> None:
+        """Keep the decision and its query."""
         self.decisions.append(decision)
+        self.queries.append(query)
 
-    def routesdk_answered(self, decision: Decision, answer: Answer) -> None:
+    def routesdk_answered(self, decision: Decision, query: Query, answer: Answer) -> None:
         """Keep the answer with its decision."""
         self.answers.append((decision, answer))

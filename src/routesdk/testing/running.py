@@ -12,12 +12,13 @@ import attrs
 
 from routesdk.errors import RouteSDKError
 from routesdk.host import attempt
+from routesdk.offers import accepted
 from routesdk.protocols import Executor
 from routesdk.testing.fakes import make_decision
 from routesdk.testing.samples import odd_queries, script_queries
 from routesdk.testing.stages import FAILS
 from routesdk.testing.verdict import call, require, sentence
-from routesdk.types import Answer, ShardResult
+from routesdk.types import Answer, Query, ShardResult
 
 STAGE = "routesdk.testing.stages:shout"
 """A stage that writes the shard's text in capitals, and fails where the shard asks for it."""
@@ -113,6 +114,7 @@ def check_observer(observer: object) -> None:
 
     It must implement `routesdk_routed`, `routesdk_answered` or both, take any
     decision without raising, from several threads too, and leave it as it is.
+    It is passed the arguments that it names, as the host does.
 
     Args:
         observer: What an observer's factory built, or a plugin with the hooks.
@@ -126,30 +128,28 @@ def check_observer(observer: object) -> None:
     require(
         bool(hooks),
         observer,
-        "has neither routesdk_routed(decision) nor routesdk_answered(decision, answer)",
+        "has neither routesdk_routed(decision, query) nor routesdk_answered(decision, query, answer)",
         "an observer implements at least one of them",
     )
     queries = (*script_queries(), *odd_queries())
     with ThreadPoolExecutor(4) as threads:
-        told = [
-            threads.submit(_tell, observer, hooks, index, query.text) for index, query in enumerate(queries)
-        ]
+        told = [threads.submit(_tell, observer, hooks, index, query) for index, query in enumerate(queries)]
         for each in told:
             each.result()
 
 
-def _tell(observer: object, hooks: Sequence[str], index: int, text: str) -> None:
+def _tell(observer: object, hooks: Sequence[str], index: int, query: Query) -> None:
     policy = "Complex_Query" if index % 2 else "Standard_Query"
     cost = None if index % 3 else "0.000000001"
-    decision = make_decision(text, policy=policy, estimated_cost_usd=cost, notices=("a notice",))
+    decision = make_decision(query, policy=policy, estimated_cost_usd=cost, notices=("a notice",))
     before = attrs.asdict(decision, recurse=False)
-    answer = Answer(text=text, model=decision.model)
+    given = {"decision": decision, "query": query}
+    answer = {"answer": Answer(text=query.text, model=decision.model)}
     promise = "an observer takes every decision and answer, by keyword, and returns nothing"
     for hook in hooks:
-        tell = partial(getattr(observer, hook), decision=decision)
-        if hook == "routesdk_answered":
-            tell = partial(tell, answer=answer)
-        said = call(observer, f"from {hook}", promise, tell)
+        tell = getattr(observer, hook)
+        told = accepted(tell, given | answer if hook == "routesdk_answered" else given)
+        said = call(observer, f"from {hook}", promise, partial(tell, **told))
         require(said is None, observer, f"returns {type(said).__name__} from {hook}", promise)
     unchanged = attrs.asdict(decision, recurse=False) == before
     require(unchanged, observer, "changes a decision", "a decision stays as it is: others read it too")

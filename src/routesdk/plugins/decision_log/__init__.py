@@ -18,7 +18,7 @@ class DecisionLogConfig:
 
     Attributes:
         path: The file that is appended to; it is made where there is none, its folder is not.
-        include_text: Whether to write answers and explanations word for word.
+        include_text: Whether to write questions, answers and explanations word for word.
         max_bytes: Size beyond which the file is set aside and a new one begun; None for never.
         kept: How many files that were set aside are kept: `path.1` is the newest.
     """

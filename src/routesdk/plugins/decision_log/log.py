@@ -8,9 +8,11 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
+
 from routesdk.errors import ConfigError
 from routesdk.record import answer_to_dict, decision_to_dict
-from routesdk.types import Answer, Decision
+from routesdk.types import Answer, Decision, Query
 
 
 class DecisionLog:
@@ -19,14 +21,17 @@ class DecisionLog:
     A line is `{"event": "decision", "time": ..., "decision": {...}}`, where
     `routesdk.record.decision_from_dict` reads the inner record, or
     `{"event": "answer", "time": ..., "query_id": ..., "policy": ..., "answer": {...}}`.
+    With `include_text`, both have `"query": {"text": ..., "messages": [...]}` as
+    well; `messages` is there for conversations alone.
     A line is on its way to the disk when the call returns, and lines of
     several threads or processes never mix. Set files aside in one process
     only: others may write a few lines to a file that has just been set aside.
 
     Args:
         path: The file; it is made where there is none, its folder is not.
-        include_text: Whether to write answers and explanations word for word;
-            without it, an answer has its length in characters instead.
+        include_text: Whether to write questions, answers and explanations word
+            for word; without it, a question is its id alone, and an answer
+            has its length in characters.
         max_bytes: Size beyond which the file is set aside as `path.1`; None for
             never. A line that is longer than that has a file of its own.
         kept: How many files that were set aside are kept.
@@ -59,8 +64,8 @@ class DecisionLog:
                 "Give a file in a folder that exists and can be written to.",
             ) from error
 
-    def routesdk_routed(self, decision: Decision) -> None:
-        """Write a decision.
+    def routesdk_routed(self, decision: Decision, query: Query) -> None:
+        """Write a decision, and the question where texts are wanted.
 
         Raises:
             OSError: The line could not be written.
@@ -68,9 +73,9 @@ class DecisionLog:
         record = decision_to_dict(decision)
         if not self._include_text:
             record["explanation"] = None
-        self._append({"event": "decision", "time": _now(), "decision": record})
+        self._append({"event": "decision", "time": _now(), **self._question(query), "decision": record})
 
-    def routesdk_answered(self, decision: Decision, answer: Answer) -> None:
+    def routesdk_answered(self, decision: Decision, query: Query, answer: Answer) -> None:
         """Write an answer, with the query and policy that it belongs to.
 
         Raises:
@@ -86,9 +91,19 @@ class DecisionLog:
                 "time": _now(),
                 "query_id": decision.query_id,
                 "policy": decision.policy,
+                **self._question(query),
                 "answer": record,
             }
         )
+
+    def _question(self, query: Query) -> dict[str, object]:
+        """Return the question under its key, where texts are wanted; tags and metadata are not texts."""
+        if not self._include_text:
+            return {}
+        question: dict[str, object] = {"text": query.text}
+        if query.messages:
+            question["messages"] = [attrs.asdict(message) for message in query.messages]
+        return {"query": question}
 
     def _append(self, row: dict[str, object]) -> None:
         # ASCII alone: lone surrogates have no UTF-8, and no reader can take a line break for the row's end.
