@@ -6,6 +6,7 @@ import importlib.metadata
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -70,7 +71,7 @@ class Counts:
 
     def propose(self, context: RouteContext) -> Proposal | None:
         self.calls += 1
-        return Proposal("pro", f"call {self.calls}")
+        return Proposal("large-model", f"call {self.calls}")
 
 
 @attrs.frozen
@@ -94,7 +95,41 @@ class ForgetsItself:
 @attrs.frozen
 class SaysItsAddress:
     def propose(self, context: RouteContext) -> Proposal:
-        return Proposal("pro", f"says {id(self)}")
+        return Proposal("large-model", f"says {id(self)}")
+
+
+@attrs.frozen
+class NeedsAPrice:
+    """A constraint that turns down what it cannot count."""
+
+    def refuse(self, context: RouteContext, model: str) -> Refusal | None:
+        context.catalogue.price(model)
+        return None
+
+
+class Minds:
+    """A constraint that does what a function does for one model, and allows all others."""
+
+    def __init__(self, model: str, what: Callable[[RouteContext], object]) -> None:
+        self.model = model
+        self.what = what
+
+    def refuse(self, context: RouteContext, model: str) -> Refusal | None:
+        return cast("Refusal", self.what(context)) if model == self.model else None
+
+
+@attrs.frozen
+class RefusesAll:
+    def refuse(self, context: RouteContext, model: str) -> Refusal:
+        return Refusal("not today")
+
+
+def _fail(context: RouteContext) -> None:
+    raise LookupError("no such tenant")
+
+
+def _randomly(context: RouteContext) -> Refusal:
+    return Refusal(f"refused at {time.perf_counter_ns()}")
 
 
 def _rename(context: RouteContext) -> None:
@@ -117,8 +152,41 @@ def _read_in_secret(context: RouteContext) -> None:
 
 
 def test_a_rule_and_a_constraint_that_keep_their_contract_pass() -> None:
-    check_rule(PinTag(tag="law", model="pro"), contexts=[make_context("May I sue?", tags={"law"})])
+    check_rule(PinTag(tag="law", model="large-model"), contexts=[make_context("May I sue?", tags={"law"})])
     check_rule(ForbidDear())
+    check_rule(NeedsAPrice())
+
+
+@pytest.mark.parametrize("model", ["medium-model", "large-model", "another-model"])
+@pytest.mark.parametrize(
+    ("what", "fault"),
+    [
+        (_fail, "raises LookupError"),
+        (lambda context: "no", "returns str from refuse"),
+        (lambda context: Refusal(""), "gives the reason ''"),
+        (_read, "does I/O in refuse"),
+        (_randomly, "says Refusal"),
+    ],
+)
+def test_a_constraint_is_asked_about_every_model(
+    model: str, what: Callable[[RouteContext], object], fault: str
+) -> None:
+    with pytest.raises(AssertionError, match=f"(?s){fault}.*{model}.*The contract: "):
+        check_rule(Minds(model, what))
+
+
+def test_a_constraint_that_refuses_every_model_is_caught_unless_it_may() -> None:
+    with pytest.raises(AssertionError, match="refuses every model"):
+        check_rule(RefusesAll())
+    check_rule(RefusesAll(), refuses_all=True)
+
+
+def test_a_rule_that_proposes_a_model_that_nobody_knows_is_caught_unless_it_may() -> None:
+    stray = Says(lambda context: Proposal("no-such-model", "why not"))
+
+    with pytest.raises(AssertionError, match=r"proposes 'no-such-model' .* which nobody knows"):
+        check_rule(stray)
+    check_rule(stray, unknown_models=True)
 
 
 @pytest.mark.parametrize(

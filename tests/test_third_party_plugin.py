@@ -148,11 +148,11 @@ def test_the_plugin_works_without_being_installed(repository: Path, monkeypatch:
     monkeypatch.syspath_prepend(repository / PLUGIN / "src")
     module = importlib.import_module("routesdk_rule_language")
 
-    rule = PluginHost([module], entry_points=False).rule("language", languages=["de"], model="pro")
+    rule = PluginHost([module], entry_points=False).rule("language", languages=["de"], model="large-model")
 
     assert isinstance(rule, Rule)
     check_rule(rule, contexts=[make_context(GERMAN)])
     proposal = rule.propose(make_context(GERMAN))
     assert proposal is not None
-    assert proposal.model == "pro"
+    assert proposal.model == "large-model"
     assert rule.propose(make_context(ENGLISH)) is None
