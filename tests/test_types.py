@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import pickle
 from collections.abc import Callable
 from decimal import Decimal
@@ -185,6 +186,32 @@ def test_a_price_is_exact_and_cached_tokens_cost_less_where_that_is_published() 
     assert plain.cost_usd(1_000, 100, 1_000) == Decimal("0.00055")
     assert cached.cost_usd(1_000, 100, 1_000) == Decimal("0.00028")
     assert Reservation("a", 0.1).cost_usd == Decimal("0.1")
+
+
+@pytest.mark.parametrize("precision", [3, 28])
+def test_money_does_not_follow_the_precision_that_an_application_has_set(precision: int) -> None:
+    with decimal.localcontext(prec=precision, rounding=decimal.ROUND_DOWN):
+        price = Price(
+            input_usd_per_mtok="0.12345678901234567890123", output_usd_per_mtok=Decimal("2.500000001")
+        )
+        cost = price.cost_usd(123_456_789, 987_654_321, 1)
+        total = Spend(settled_usd="123456.789", reserved_usd="0.000000001").total_usd
+
+    assert cost == Decimal("2484.37738223936899987517090395047")
+    assert total == Decimal("123456.789000001")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1E-999999", "1E999999", Decimal("0E-999999"), Decimal("0E999999"), 10**18, 10**10_000, 1e308],
+    ids=lambda value: str(value)[:12] if not isinstance(value, int) else "a long number",
+)
+def test_an_amount_that_is_out_of_all_proportion_is_refused_in_few_words(value: object) -> None:
+    with pytest.raises(ConfigError, match="too large or too fine") as caught:
+        usd(value, key="budget")  # type: ignore[arg-type]
+
+    assert caught.value.key == "budget"
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("text", ["CORRECT", " correct ", "C"])

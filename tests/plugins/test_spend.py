@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import os
 import sqlite3
 import subprocess
@@ -110,6 +111,19 @@ def test_an_amount_is_never_rounded_down_nor_by_a_whole_nano_dollar(amount: Deci
 
     assert counted.compare(amount) >= 0
     assert amount.compare(counted - NANO_USD) > 0 or counted == 0
+
+
+def test_counts_do_not_follow_the_precision_that_an_application_has_set(make_source: MakeSource) -> None:
+    with decimal.localcontext(prec=3, rounding=decimal.ROUND_DOWN):
+        source = make_source()
+        reservation = source.reserve(Decimal("12345.678901234"))
+        before = source.snapshot()
+        source.settle(reservation, Decimal("12345.678901234000000000000001"))
+        after = source.snapshot()
+
+    assert reservation.cost_usd == Decimal("12345.678901234")
+    assert before == Spend(reserved_usd=Decimal("12345.678901234"))
+    assert after == Spend(settled_usd=Decimal("12345.678901235"))
 
 
 def test_threads_lose_no_money(make_source: MakeSource) -> None:

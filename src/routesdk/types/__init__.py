@@ -13,13 +13,14 @@ from routesdk.types.decision import (
     TraceStep,
 )
 from routesdk.types.frozen import FrozenMapping, frozen
-from routesdk.types.money import NANO_USD, Price, Reservation, Spend, Usage, usd
+from routesdk.types.money import EXACT, NANO_USD, Price, Reservation, Spend, Usage, usd
 from routesdk.types.policy import GRADES, Grade, Label, Policy, Tier, distinct_tiers
 from routesdk.types.prediction import Prediction, PredictionBatch
 from routesdk.types.query import Message, Query, QueryLike
 from routesdk.types.training import Dataset, ShardResult, TrainJob
 
 __all__ = [
+    "EXACT",
     "GRADES",
     "NANO_USD",
     "Answer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from decimal import Decimal, InvalidOperation
 
 import attrs
@@ -11,26 +12,58 @@ from routesdk.errors import ConfigError
 NANO_USD = Decimal("1e-9")
 """One nano-dollar: the unit in which amounts are stored as integers."""
 
+EXACT = decimal.Context(
+    prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[InvalidOperation]
+)
+"""What money is added and multiplied in: operators on `Decimal` follow the application's own
+context, which may round. For sums and products alone: a quotient would fill the memory."""
 
-def usd(value: Decimal | float | int | str) -> Decimal:
+# Sums and products of amounts within these bounds have few enough digits to be exact.
+_LARGEST_EXPONENT = 18
+_SMALLEST_EXPONENT = -1000
+
+
+def usd(value: Decimal | float | int | str, *, key: str = "usd") -> Decimal:
     """Turn a public amount of US dollars into an exact one.
 
     A float converts by its text: 0.1 becomes `Decimal("0.1")`.
 
+    Args:
+        value: US dollars.
+        key: What to call the amount in errors.
+
     Raises:
-        ConfigError: The value is no finite amount of zero or more.
+        ConfigError: The value is no finite amount of zero or more, has 18 digits
+            or more before the point, or more than a thousand after it.
     """
     if isinstance(value, bool) or not isinstance(value, (Decimal, float, int, str)):
-        raise ConfigError("usd", repr(value), "not an amount of money", "Give a number of US dollars.")
+        raise ConfigError(key, _shown(value), "not an amount of money", "Give a number of US dollars.")
     try:
-        amount = value if isinstance(value, Decimal) else Decimal(str(value))
+        amount = (
+            value
+            if isinstance(value, Decimal)
+            else Decimal(str(value) if isinstance(value, float) else value)
+        )
     except InvalidOperation:
-        raise ConfigError("usd", repr(value), "not a number", "Give a number of US dollars.") from None
+        raise ConfigError(key, _shown(value), "not a number", "Give a number of US dollars.") from None
     if not amount.is_finite() or amount < 0:
+        problem = "not a finite amount of zero or more"
+        raise ConfigError(key, _shown(value), problem, "Give US dollars, 0 or more.")
+    exponent = amount.as_tuple().exponent
+    if amount.adjusted() >= _LARGEST_EXPONENT or (
+        isinstance(exponent, int) and exponent < _SMALLEST_EXPONENT
+    ):
+        problem = "too large or too fine for an amount of money"
         raise ConfigError(
-            "usd", repr(value), "not a finite amount of zero or more", "Give US dollars, 0 or more."
+            key, _shown(value), problem, "Give US dollars below 10^18, to 1,000 places at most."
         )
     return amount
+
+
+def _shown(value: object) -> str:
+    # A whole number of thousands of digits has no repr.
+    text = f"{value:#x}" if isinstance(value, int) and value.bit_length() > 256 else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _optional_usd(value: Decimal | float | int | str | None) -> Decimal | None:
@@ -89,8 +122,10 @@ class Price:
         if cached_price is None:
             cached_price = self.input_usd_per_mtok
         fresh_tokens = input_tokens - cached_input_tokens
-        total = fresh_tokens * self.input_usd_per_mtok + cached_input_tokens * cached_price
-        return (total + output_tokens * self.output_usd_per_mtok) / 1_000_000
+        total = EXACT.fma(cached_input_tokens, cached_price, Decimal(0))
+        total = EXACT.fma(fresh_tokens, self.input_usd_per_mtok, total)
+        total = EXACT.fma(output_tokens, self.output_usd_per_mtok, total)
+        return EXACT.scaleb(total, -6)
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +143,7 @@ class Spend:
     @property
     def total_usd(self) -> Decimal:
         """Settled and reserved together: what a budget is held against."""
-        return self.settled_usd + self.reserved_usd
+        return EXACT.add(self.settled_usd, self.reserved_usd)
 
 
 @attrs.frozen

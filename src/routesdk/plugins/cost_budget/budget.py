@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import decimal
 from decimal import Decimal
 
 import attrs
 from attrs.validators import gt, le
 
-from routesdk.errors import ConfigError
-from routesdk.types import Refusal, RouteContext, usd
-
-# Multiplying within the ambient context would round, or follow whatever the application has set there.
-_EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+from routesdk.types import EXACT, Refusal, RouteContext, usd
 
 
 def _budget(value: Decimal | float | int | str) -> Decimal:
-    try:
-        return usd(value)
-    except ConfigError as error:
-        raise attrs.evolve(error, key="budget_usd") from error
+    return usd(value, key="budget_usd")
 
 
 def _shown(amount_usd: Decimal) -> str:
-    # 1E+999999 is a valid amount; written out, it would fill the trace with zeros.
-    text = format(amount_usd, "f") if amount_usd.adjusted() < 20 else str(amount_usd)
-    return text.rstrip("0").rstrip(".") if "." in text and "E" not in text else text
+    text = format(amount_usd, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    # An amount may have a thousand digits; a trace is for people.
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +43,7 @@ class CostBudget:
     @property
     def limit_usd(self) -> Decimal:
         """The spend in US dollars from which on the rule refuses."""
-        return _EXACT.multiply(self.budget_usd, usd(self.downgrade_at))
+        return EXACT.multiply(self.budget_usd, usd(self.downgrade_at))
 
     def refuse(self, context: RouteContext, model: str) -> Refusal | None:
         """Refuse the model where the limit is reached and it is not the cheapest tier's.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal, localcontext
+from decimal import ROUND_CEILING, Decimal
 
 from routesdk.errors import ConfigError
-from routesdk.types import NANO_USD, usd
+from routesdk.types import EXACT, usd
 
 # SQLite's integers have 64 bits: nine billion dollars in nano-dollars.
 _MOST_USD = Decimal(9_000_000_000)
@@ -25,11 +25,9 @@ def to_nano(amount: Decimal | float | int | str) -> int:
         raise ConfigError(
             "usd", str(amount), "more than a spend source counts", f"Give at most {_MOST_USD:,} US dollars."
         )
-    # The context rounds up too: an amount of more than 28 digits must not be rounded down on the way.
-    with localcontext(rounding=ROUND_CEILING):
-        return int(exact.scaleb(9).to_integral_value(ROUND_CEILING))
+    return int(EXACT.scaleb(exact, 9).to_integral_value(ROUND_CEILING, EXACT))
 
 
 def from_nano(nano: int) -> Decimal:
     """Turn whole nano-dollars into US dollars, exactly."""
-    return nano * NANO_USD
+    return EXACT.scaleb(Decimal(nano), -9)
