@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from routers import FAKE, FakePlugin, host_with_fake, make_router
-from routesdk import Component, OperatingPoint, Proposal, RouteContext, Router, hookimpl
+from routesdk import Component, OperatingPoint, Proposal, RouteContext, Router, checkpoint, hookimpl
+from routesdk._lock import sole_writer
 from routesdk.card import render_card
 from routesdk.checkpoint import CARD, HASHES, MANIFEST, Checkpoint, read_checkpoint, write_checkpoint
 from routesdk.config import MappingConfig, RuleConfig
@@ -160,7 +163,10 @@ def test_no_file_is_a_pickle_or_tells_of_this_machine(tmp_path: Path) -> None:
         assert os.environ.get("HOME", "/root").encode() not in content
 
 
-@pytest.mark.parametrize("name", ["model.pkl", "model.bin", "weights.pt", "code.py", "sub/x.joblib", "A.PTH"])
+@pytest.mark.parametrize(
+    "name",
+    ["model.pkl", "model.bin", "weights.pt", "code.py", "sub/x.joblib", "A.PTH", "a.dat", "run", "lib.dylib"],
+)
 def test_a_policy_model_that_writes_pickles_or_code_is_refused(tmp_path: Path, name: str) -> None:
     def save(folder: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
@@ -169,8 +175,32 @@ def test_a_policy_model_that_writes_pickles_or_code_is_refused(tmp_path: Path, n
     with pytest.raises(CheckpointError) as caught:
         write_checkpoint(tmp_path / "router", a_manifest(), save, render_card)
 
-    assert caught.value.path == Path(name).name
+    assert caught.value.path == name
     assert list((tmp_path / "router").iterdir()) == []
+
+
+def test_a_pickle_that_is_named_like_weights_is_refused(tmp_path: Path) -> None:
+    def save(folder: Path) -> None:
+        (folder / "weights.safetensors").write_bytes(pickle.dumps({"w": 1}))
+
+    with pytest.raises(CheckpointError) as caught:
+        write_checkpoint(tmp_path / "router", a_manifest(), save, render_card)
+
+    assert caught.value.path == "weights.safetensors"
+    assert "no safetensors file" in caught.value.problem
+
+
+@pytest.mark.parametrize("name", ["words.txt", "chat.jinja", "pieces.model", "NOTICE.md"])
+def test_a_policy_model_may_write_vocabularies_and_text(tmp_path: Path, name: str) -> None:
+    written = write_checkpoint(
+        tmp_path / "router", a_manifest(), lambda folder: add_text(folder / name), render_card
+    )
+
+    assert (read_checkpoint(written.folder).model_folder / name).read_text() == "a"
+
+
+def add_text(file: Path) -> None:
+    file.write_text("a")
 
 
 def test_a_policy_model_that_writes_nothing_is_refused(tmp_path: Path) -> None:
@@ -475,7 +505,28 @@ def vouch_for_nothing(folder: Path) -> str:
     return "does not vouch"
 
 
+def leave_a_file_that_nobody_vouches_for(folder: Path) -> str:
+    (model,) = folder.glob("model-*")
+    (model / "sub" / "more.json").write_text("{}")
+    return "not among the checkpoint's files"
+
+
+def leave_a_link_to_a_folder(folder: Path) -> str:
+    (model,) = folder.glob("model-*")
+    (model / "more").symlink_to(folder.parent, target_is_directory=True)
+    return "not among the checkpoint's files"
+
+
+def vouch_for_a_pickle(folder: Path) -> str:
+    (model,) = folder.glob("model-*")
+    (model / "more.pkl").write_bytes(b"x")
+    record = {"bytes": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    forge(folder, lambda data: data["files"].update({f"{model.name}/more.pkl": record}))  # type: ignore[attr-defined]
+    return "may hold code"
+
+
 DAMAGES = [
+    leave_a_file_that_nobody_vouches_for, leave_a_link_to_a_folder, vouch_for_a_pickle,
     truncate_weights, flip_a_bit, remove_weights, remove_hashes, remove_the_model_folder, remove_the_manifest,
     cut_the_manifest, empty_the_manifest, nest_the_manifest, write_bytes_over_the_manifest,
     make_the_manifest_a_folder, edit_the_manifest, put_a_foreign_manifest, put_a_list,
@@ -590,6 +641,10 @@ STEPS = [
     (os, "fsync", 3),
     (os, "fsync", 4),
     (os, "fsync", 5),
+    (os, "fsync", 6),
+    (os, "fsync", 7),
+    (os, "fsync", 8),
+    (os, "fsync", 9),
     (safetensors.numpy, "save", 1),
     (tempfile, "mkdtemp", 1),
     (json, "dumps", 1),
@@ -711,6 +766,116 @@ def write_checkpoint_leaving_scratch(folder: Path, manifest: Manifest) -> Checkp
     scratch = folder.parent / "scratch"
     scratch.mkdir()
     return _write(folder, scratch, manifest, save_weights, render_card, (9,))
+
+
+# Writers and readers beside each other.
+
+
+def test_writers_in_one_folder_take_turns_and_the_last_one_leaves_it_whole(tmp_path: Path) -> None:
+    folder = write(tmp_path / "router", hashes=(99,)).folder
+    failures: list[BaseException] = []
+
+    def save(number: int) -> None:
+        try:
+            for turn in range(5):
+                write(folder, hashes=(number, 100 * turn))
+        except CheckpointError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=save, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    found = read_checkpoint(folder)
+    assert found.training_hashes().tolist()
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [MANIFEST, CARD, found.manifest.model_folder]
+    )
+
+
+def test_a_folder_that_another_writer_is_finishing_is_left_alone(tmp_path: Path) -> None:
+    old = write(tmp_path / "router")
+    other = old.folder / f"model-{'0' * 12}"
+    other.mkdir()
+    (other / "weights.json").write_text("[]")
+
+    write(old.folder, hashes=(7,))
+
+    assert (other / "weights.json").read_text() == "[]"
+    assert not old.model_folder.exists()
+
+
+def test_a_writer_that_never_finishes_is_an_error_for_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = write(tmp_path / "router")
+    monkeypatch.setattr(checkpoint, "_WAIT_S", 0.05)
+
+    with sole_writer(old.folder / checkpoint._LOCK, 0), pytest.raises(CheckpointError) as caught:
+        write(old.folder, hashes=(7,))
+
+    assert attrs.astuple(caught.value)[:2] == (str(old.folder), "is being written by another process")
+    assert read_checkpoint(old.folder) == old
+    assert read_checkpoint(write(old.folder, hashes=(7,)).folder) != old
+
+
+def test_a_lock_that_a_dead_writer_left_stops_nobody(tmp_path: Path) -> None:
+    folder = write(tmp_path / "router").folder
+    (folder / checkpoint._LOCK).touch()
+
+    assert read_checkpoint(write(folder, hashes=(7,)).folder)
+    assert not (folder / checkpoint._LOCK).exists()
+
+
+def replacing(monkeypatch: pytest.MonkeyPatch, folder: Path, times: int) -> list[Checkpoint]:
+    """Have writers replace a checkpoint between reading its manifest and reading its files."""
+    real = checkpoint._check_places
+    written: list[Checkpoint] = []
+
+    def check(target: Path, manifest: Manifest) -> None:
+        if len(written) < times:
+            written.append(write(folder, hashes=(1000 + len(written),)))
+        real(target, manifest)
+
+    monkeypatch.setattr(checkpoint, "_check_places", check)
+    return written
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_reader_beside_a_writer_reads_the_new_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    folder = write(tmp_path / "router").folder
+    written = replacing(monkeypatch, folder, times)
+
+    assert read_checkpoint(folder) == written[times - 1]
+
+
+def test_a_reader_gives_up_on_a_checkpoint_that_never_holds_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(tmp_path / "router").folder
+    replacing(monkeypatch, folder, 99)
+
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(folder)
+
+    assert caught.value.problem == "was replaced each time that it was read"
+
+
+def test_a_folder_that_cannot_be_synced_after_the_last_step_keeps_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = write(tmp_path / "router")
+    with monkeypatch.context() as patched:
+        breaking(patched, os, "fsync", 10)
+        new = write(old.folder, hashes=(7,))
+
+    assert read_checkpoint(old.folder) == new
+    assert old.model_folder.is_dir()
 
 
 # Where it is written.

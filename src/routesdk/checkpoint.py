@@ -4,11 +4,13 @@ A checkpoint is a folder with `router.json` (the manifest), `README.md` (its
 model card), and a folder `model-…` with what the policy model wrote and with
 the hashes of its training queries. The manifest names every file with its SHA-256 and is
 replaced last and at once, so that a write that breaks off leaves the old
-checkpoint whole. Nothing is pickled, and no code is ever loaded.
+checkpoint whole. Writers take turns; whoever reads beside one starts over.
+Nothing is pickled, and no code is ever loaded.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from routesdk._lock import sole_writer
 from routesdk.errors import CheckpointError, ConfigError
 from routesdk.manifest import SCHEMA_VERSION, FileRecord, Manifest
 from routesdk.structure import structure, unstructure
@@ -34,12 +37,16 @@ CARD = "README.md"
 HASHES = "training_hashes.safetensors"
 
 _SCRATCH = ".writing-"
+_LOCK = f"{_SCRATCH}lock"
 _MODEL_FOLDER = re.compile(r"model-[0-9a-f]{12}")
-_CODE_SUFFIXES = (
-    *(".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".bin", ".ckpt", ".npy", ".npz"),
-    *(".py", ".pyc", ".so", ".dll"),
-)
-"""Files that are pickles, may hold pickles, or are code: loading one could run anything."""
+_SUFFIXES = (".safetensors", ".json", ".txt", ".jinja", ".model", ".md")
+"""What a policy model may write: weights, vocabularies and text, which nothing can run."""
+
+_WAIT_S = 10.0
+"""Seconds that a writer waits for another one, which only moves finished files into place."""
+
+_READS = 3
+"""Times that a checkpoint is read, where writers replace it meanwhile."""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +96,9 @@ def write_checkpoint(
         training_hashes: Hashes of the normalised training queries.
 
     Raises:
-        CheckpointError: The folder cannot be written to, or holds something else.
+        CheckpointError: The folder cannot be written to, holds something else,
+            or another process goes on writing to it; or the policy model
+            wrote a file that no checkpoint may hold.
     """
     target = Path(folder)
     try:
@@ -120,7 +129,9 @@ def _write(  # noqa: PLR0917 - the arguments of its one caller
         raise CheckpointError(str(target), "the policy model wrote no file", "Mend its `save`.")
     hashes = np.unique(np.asarray(training_hashes, dtype=np.uint64))
     _write_whole(model / HASHES, save({"hashes": hashes}))
-    _refuse_code(model)
+    for path in model.rglob("*"):
+        # The scratch folder is gone when somebody reads of it.
+        _check_form(path, path.relative_to(model).as_posix())
     _sync(model)
     records = _records(model)
     contents = json.dumps({path: record.sha256 for path, record in records.items()})
@@ -132,19 +143,39 @@ def _write(  # noqa: PLR0917 - the arguments of its one caller
     # A model's name may be any text, and a card with a replacement character is still a card.
     _write_whole(scratch / CARD, card(finished).encode("utf-8", "replace"))
     _write_whole(scratch / MANIFEST, (json.dumps(unstructure(finished), indent=1) + "\n").encode())
+    with sole_writer(target / _LOCK, _WAIT_S):
+        _put_in_place(target, scratch, name, records)
+    return Checkpoint(folder=target, manifest=finished)
+
+
+def _put_in_place(target: Path, scratch: Path, name: str, records: Mapping[str, FileRecord]) -> None:
+    """Move finished files to where readers see them, and remove what the old manifest named."""
+    old = _named_folder(target / MANIFEST)
     # A folder of this name with these very files may be the old checkpoint's: it is kept, never rewritten.
     if _records(target / name) != records:
         if (target / name).exists():
             shutil.rmtree(target / name)
-        model.rename(target / name)
+        (scratch / "model").rename(target / name)
     (scratch / CARD).replace(target / CARD)
+    _sync_folder(target)
     # This last step makes the new checkpoint the one that readers see.
     (scratch / MANIFEST).replace(target / MANIFEST)
-    for stale in target.iterdir():
-        if _MODEL_FOLDER.fullmatch(stale.name) and stale.name != name:
-            # The new checkpoint is in place; a leftover that cannot be removed harms nobody.
-            shutil.rmtree(stale, ignore_errors=True)
-    return Checkpoint(folder=target, manifest=finished)
+    # The new checkpoint is in place: a leftover that cannot be removed harms nobody.
+    with contextlib.suppress(OSError):
+        _sync_folder(target)
+        # The folder of the replaced manifest and no other one: it alone is known to be nobody's any more.
+        if old and old != name:
+            shutil.rmtree(target / old, ignore_errors=True)
+
+
+def _named_folder(file: Path) -> str:
+    """Return the model folder that a manifest names; empty where there is none, or it is damaged."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    named = data.get("model_folder") if isinstance(data, dict) else None
+    return named if isinstance(named, str) and _MODEL_FOLDER.fullmatch(named) else ""
 
 
 def read_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
@@ -155,8 +186,23 @@ def read_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
             foreign, or written by a newer routesdk; file and reason are named.
     """
     target = Path(folder)
-    manifest = _read_manifest(target / MANIFEST)
-    _check_places(target, manifest)
+    seen = ""
+    for _ in range(_READS):
+        manifest = _read_manifest(target / MANIFEST)
+        try:
+            _check_places(target, manifest)
+            _check_files(target, manifest)
+            return Checkpoint(folder=target, manifest=manifest)
+        except CheckpointError:
+            # What a writer replaced meanwhile is whole in its new form; what stayed the same is damaged.
+            if manifest.checksum == seen:
+                raise
+            seen = manifest.checksum
+    raise CheckpointError(str(target), "was replaced each time that it was read", "Load it again.")
+
+
+def _check_files(target: Path, manifest: Manifest) -> None:
+    """Check that the model folder holds the files that the manifest names, byte for byte, and no others."""
     for path, record in manifest.files.items():
         file = target / path
         try:
@@ -167,7 +213,12 @@ def read_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
             raise CheckpointError(str(file), f"has {found.bytes} bytes where {record.bytes} were written")
         if found.sha256 != record.sha256:
             raise CheckpointError(str(file), "was changed since it was written: its SHA-256 differs")
-    return Checkpoint(folder=target, manifest=manifest)
+        _check_form(file, str(file))
+    for file in (target / manifest.model_folder).rglob("*"):
+        # A policy model might read whatever lies there, and nobody vouches for it.
+        folder = file.is_dir() and not file.is_symlink()
+        if not folder and file.relative_to(target).as_posix() not in manifest.files:
+            raise CheckpointError(str(file), "is not among the checkpoint's files", "Remove it.")
 
 
 def _check_places(target: Path, manifest: Manifest) -> None:
@@ -246,23 +297,45 @@ def _write_whole(file: Path, data: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Have every file on the disk before a manifest vouches for it, readable to whom files here are."""
+    """Have every file and its name on the disk, readable as files here are, before a manifest names it."""
     mode = (folder / HASHES).stat().st_mode & 0o777
-    for path in folder.rglob("*"):
-        if path.is_file():
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir():
+            _sync_folder(path)
+        elif path.is_file():
             # Some writers, safetensors' among them, leave files that nobody else may read.
             path.chmod(mode)
             with path.open("rb+") as stream:
                 os.fsync(stream.fileno())
 
 
-def _refuse_code(model: Path) -> None:
-    """Refuse what a policy model must not write: pickles and code."""
-    for path in model.rglob("*"):
-        if path.suffix.lower() in _CODE_SUFFIXES:
-            raise CheckpointError(
-                path.name, "may hold code, as pickles do", "Let the policy model write safetensors and JSON."
-            )
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk; Windows opens no folder, and needs none of this."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_form(file: Path, shown: str) -> None:
+    """Refuse what a policy model must not write or read: pickles, code, and weights that are none."""
+    from safetensors import SafetensorError, safe_open
+
+    if file.is_dir():
+        return
+    fix = "Let the policy model write safetensors, JSON and text."
+    if file.suffix.lower() not in _SUFFIXES:
+        problem = f"may hold code, as pickles do: its name ends in none of {', '.join(_SUFFIXES)}"
+        raise CheckpointError(shown, problem, fix)
+    if file.suffix.lower() == ".safetensors":
+        try:
+            with safe_open(file, framework="numpy"):
+                pass
+        except SafetensorError as error:
+            raise CheckpointError(shown, f"is no safetensors file ({error})", fix) from error
 
 
 def _refuse_foreign(target: Path) -> None:
