@@ -162,6 +162,26 @@ def test_every_row_with_a_partner_in_the_other_list_is_named() -> None:
     assert [(pair.left, pair.right) for pair in found if pair.exact] == [(1, 1)]
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "alike"),
+    [
+        ("Austria", "Australia", True),
+        ("mitosis", "meiosis", True),
+        ("symmetric", "asymmetric", True),
+        ("Slovakia", "Slovenia", False),
+        ("Iran", "Iraq", False),
+    ],
+)
+def test_terms_of_similar_spelling_pass_for_one_as_the_docstring_says(
+    one: str, two: str, alike: bool
+) -> None:
+    texts = [f"What does the school book say about the term {term} in chapter three?" for term in (one, two)]
+
+    assert bool(pairs(texts)) is alike
+    assert near_duplicates.__doc__ is not None
+    assert not alike or {one, two} <= set(near_duplicates.__doc__.replace(",", " ").split())
+
+
 def test_texts_without_words_and_single_rows_have_defined_groups() -> None:
     assert duplicate_groups([]).tolist() == []
     assert duplicate_groups(["alone"]).tolist() == [0]
@@ -260,6 +280,61 @@ def test_a_validation_part_leaves_the_test_part_as_it_is() -> None:
     assert split(texts).rows("test").tolist() == split(texts, shares=SHARES).rows("test").tolist()
 
 
+@given(
+    st.permutations([("train", 0.6), ("validation", 0.1), ("test", 0.2), ("spare", 0.1)]), st.integers(0, 9)
+)
+def test_the_order_of_the_shares_does_not_matter(order: list[tuple[str, float]], seed: int) -> None:
+    texts = made_up_questions(40)
+    strata = [str(row % 3) for row in range(40)]
+    groups = range(40)
+    usual = split(texts, strata, shares=dict(sorted(order)), seed=seed, groups=groups)
+
+    result = split(texts, strata, shares=dict(order), seed=seed, groups=groups)
+
+    assert result.names == tuple(name for name, _ in order)
+    assert all(result.rows(name).tolist() == usual.rows(name).tolist() for name, _ in order)
+
+
+def test_a_test_part_is_the_same_whether_it_is_named_first_or_last() -> None:
+    texts = made_up_questions(300)
+
+    for share in (0.2, 0.5):
+        first = split(texts, shares={"test": share, "train": 1 - share})
+        last = split(texts, shares={"train": 1 - share, "test": share})
+
+        assert first.rows("test").tolist() == last.rows("test").tolist()
+
+
+def test_the_usual_split_and_the_folds_are_those_that_they_always_were() -> None:
+    texts = made_up_questions(20)
+
+    # Checkpoints and published figures rest on these rows.
+    assert split(texts).rows("test").tolist() == [0, 5, 14, 17]
+    assert split(texts, shares=SHARES).rows("validation").tolist() == [7, 11]
+    assert folds(texts, count=4).codes.tolist() == [
+        3,
+        2,
+        0,
+        1,
+        2,
+        3,
+        2,
+        3,
+        0,
+        0,
+        1,
+        2,
+        2,
+        1,
+        3,
+        1,
+        0,
+        3,
+        1,
+        0,
+    ]
+
+
 def test_another_seed_is_another_split_of_the_same_groups() -> None:
     texts = [*made_up_questions(200), *made_up_questions(20)]
     first = split(texts)
@@ -309,11 +384,19 @@ def test_a_group_larger_than_its_share_stays_in_the_first_part() -> None:
 
 @pytest.mark.parametrize(
     "shares",
-    [{}, {"train": 0.5, "test": 0.4}, {"train": 1.2, "test": -0.2}, {"train": float("nan"), "test": 1.0}],
+    [
+        {},
+        {"train": 0.5, "test": 0.4},
+        {"train": 1.2, "test": -0.2},
+        {"train": float("nan"), "test": 1.0},
+        {"a": "1"},
+        {"a": True},
+        1.0,
+    ],
 )
-def test_shares_that_are_no_shares_are_refused(shares: dict[str, float]) -> None:
+def test_shares_that_are_no_shares_are_refused(shares: object) -> None:
     with pytest.raises(ConfigError) as caught:
-        split(["a"], shares=shares)
+        split(["a"], shares=shares)  # type: ignore[arg-type]
     assert caught.value.key == "shares"
 
 
@@ -326,6 +409,11 @@ def test_bad_arguments_are_named() -> None:
         split_files({"one": ["a"]}, {"two": ["x"]})
     with pytest.raises(ConfigError, match=r"strata\.one"):
         split_files({"one": ["a"]}, {"one": ["x", "y"]})
+    with pytest.raises(ConfigError, match="texts = 'abc': one string"):
+        split("abc")
+    for count in (1, 2.5, True):
+        with pytest.raises(ConfigError, match="count"):
+            folds(["a", "b"], count=count)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="no such part"):
         split(["a"]).rows("holdout")
     with pytest.raises(ConfigError, match="fold"):

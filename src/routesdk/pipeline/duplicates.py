@@ -63,9 +63,8 @@ def near_duplicates(texts: Sequence[str], others: Sequence[str] | None = None) -
     - they name the same numbers, equally often ("in 2017" and "in 2018" differ);
     - their character 5-grams have a Jaccard similarity of at least 0.65, and each
       word of one that is no English function word stands in the other, up to
-      spelling and spacing (a name or a term exchanged makes another question); or
-      both have 60 words or more and a similarity of at least 0.85 (they share a
-      passage);
+      spelling and spacing; or both have 60 words or more and a similarity of at
+      least 0.85 (they share a passage);
     - where both have options and fewer than ten words: half of the options of the
       one with fewer, and at least two, are options of the other.
 
@@ -74,6 +73,12 @@ def near_duplicates(texts: Sequence[str], others: Sequence[str] | None = None) -
     another name, number or formula, and 0.65 to 0.7 is where mended typos and changed
     articles end. MMLU and MMLU-Pro share 5,157 questions with four and ten options,
     so options must not count against a long question; they must for a short one.
+
+    Exchanging a name or a term makes another question where the two are spelled
+    differently. Where at least 85 % of their letters agree in order, as in Austria and
+    Australia, mitosis and meiosis, symmetric and asymmetric, they pass for spellings
+    of one word, and the questions for duplicates: letters cannot tell them from
+    typos, and for a split a pair too many costs less than one that leaks.
 
     Candidates come from MinHash (64 hashes, 16 bands) and are verified on the full
     sets of 5-grams. Paraphrases are out of reach of any comparison of letters.

@@ -90,15 +90,17 @@ def split(
 
     Each stratum is divided in the given shares, to the nearest group. A stratum too
     small for its share gets a row of a part with the probability that makes the share
-    right on average. Parts are filled from the last to the first: the test part of
-    `{"train": 0.7, "validation": 0.1, "test": 0.2}` is that of the default shares.
+    right on average. Parts are filled by the order of their names, and the one with the
+    largest share takes what is left: the test part of `{"train": 0.7, "validation": 0.1,
+    "test": 0.2}` is that of the default shares, in whatever order the shares are given.
 
     Args:
         texts: Queries, one for each row.
         strata: For each row, what to keep balanced, such as its topic or the joint
             cell of the models' grades. A group that spans strata counts for the one
             that most of its rows have.
-        shares: Part names and the share of rows for each, summing to 1.
+        shares: Part names and the share of rows for each, summing to 1; their order
+            is that of the result's `names`, and changes nothing else.
         seed: Another seed is another split.
         groups: For each row, a number shared by rows that must stay together. By
             default `duplicate_groups(texts)`; give it to split again without searching.
@@ -107,18 +109,36 @@ def split(
         The part of every row. A part may be empty where there are few groups.
 
     Raises:
-        ConfigError: Shares are negative, not finite or do not sum to 1; strata or
-            groups are not as many as rows.
+        ConfigError: Shares are negative, not finite or do not sum to 1; texts are one
+            string; strata or groups are not as many as rows.
         DatasetError: A row is not a string.
     """
     _check_shares(shares)
+    return _divide(texts, strata, shares=shares, order=_filling_order(shares), seed=seed, groups=groups)
+
+
+def _filling_order(shares: Mapping[str, float]) -> list[str]:
+    """List the parts so that the last takes what is left, whatever the order of the mapping."""
+    rest = max(shares, key=lambda name: (shares[name], name))
+    return [*sorted(name for name in shares if name != rest), rest]
+
+
+def _divide(
+    texts: Sequence[str],
+    strata: Sequence[str] | None,
+    *,
+    shares: Mapping[str, float],
+    order: Sequence[str],
+    seed: int,
+    groups: Sequence[int] | Integers | None,
+) -> Split:
     _check_texts(texts)
     for key, given in (("strata", strata), ("groups", groups)):
         if given is not None and len(given) != len(texts):
             problem = f"there are {len(texts)} rows"
             raise ConfigError(key, f"{len(given)} values", problem, "Give one value for each row.")
     together = duplicate_groups(texts) if groups is None else np.asarray(groups, dtype=np.int64)
-    codes = _place(_gather(texts, strata or [""] * len(texts), together), shares, seed, len(texts))
+    codes = _place(_gather(texts, strata or [""] * len(texts), together), shares, order, seed, len(texts))
     return Split(
         names=tuple(shares),
         shares=tuple(float(share) for share in shares.values()),
@@ -200,10 +220,12 @@ def folds(
         ConfigError: As for `split`, or fewer than two folds.
         DatasetError: As for `split`.
     """
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise ConfigError("count", repr(count), "not a whole number", "Give 2 or more.")
     if count < 2:
         raise ConfigError("count", str(count), "one fold leaves nothing to compare with", "Give 2 or more.")
     shares = {str(fold): 1.0 / count for fold in range(1, count + 1)}
-    return split(texts, strata, shares=shares, seed=seed, groups=groups)
+    return _divide(texts, strata, shares=shares, order=list(shares)[::-1], seed=seed, groups=groups)
 
 
 @attrs.frozen
@@ -233,25 +255,27 @@ def _most_common(strata: Iterable[str]) -> str:
     return min(counted, key=lambda stratum: (-counted[stratum], stratum))
 
 
-def _place(groups: list[_Group], shares: Mapping[str, float], seed: int, rows: int) -> Integers:
-    codes = np.zeros(rows, dtype=np.int64)
+def _place(
+    groups: list[_Group], shares: Mapping[str, float], order: Sequence[str], seed: int, rows: int
+) -> Integers:
+    names = list(shares)
+    codes = np.full(rows, names.index(order[-1]), dtype=np.int64)
     strata: defaultdict[str, list[_Group]] = defaultdict(list)
     for group in groups:
         strata[group.stratum].append(group)
-    names = list(shares)
     for stratum, members in strata.items():
         # Groups given by the caller may share a text, so the stratum breaks no tie but the rows do.
         waiting = sorted(members, key=lambda group: (_draw(seed, str(group.key)), group.key))
         size = sum(len(group.rows) for group in members)
-        for code in range(len(names) - 1, 0, -1):
+        for name in order[:-1]:
             # Rounding at random, but always the same way, keeps small strata right on average.
-            rounding = _draw(seed, f"{stratum}\x1f{names[code]}") / 2**64 - 0.5
-            target = shares[names[code]] * size + rounding
+            rounding = _draw(seed, f"{stratum}\x1f{name}") / 2**64 - 0.5
+            target = shares[name] * size + rounding
             filled, left = 0, []
             for group in waiting:
                 if filled + len(group.rows) / 2 <= target:
                     filled += len(group.rows)
-                    codes[list(group.rows)] = code
+                    codes[list(group.rows)] = names.index(name)
                 else:
                     left.append(group)
             waiting = left
@@ -272,13 +296,22 @@ def _as_many(key: str, strata: Sequence[str] | None, rows: int) -> Sequence[str]
 
 
 def _check_shares(shares: Mapping[str, float]) -> None:
-    good = bool(shares) and all(math.isfinite(share) and share >= 0 for share in shares.values())
+    good = isinstance(shares, Mapping) and bool(shares) and all(map(_is_share, shares.values()))
     if not good or not math.isclose(math.fsum(shares.values()), 1.0, abs_tol=1e-9):
         problem = "shares must be at least 0 and sum to 1"
-        raise ConfigError("shares", repr(dict(shares)), problem, "Such as {'train': 0.8, 'test': 0.2}.")
+        raise ConfigError("shares", repr(shares), problem, "Such as {'train': 0.8, 'test': 0.2}.")
+
+
+def _is_share(share: object) -> bool:
+    if isinstance(share, bool) or not isinstance(share, (int, float)):
+        return False
+    return math.isfinite(share) and share >= 0
 
 
 def _check_texts(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        # A string is a sequence of its letters, which would each be a row.
+        raise ConfigError("texts", ascii(texts[:40]), "one string", "Give a list of queries.")
     for row, text in enumerate(texts, start=1):
         if not isinstance(text, str):
             raise DatasetError("texts", row, f"the query is {type(text).__name__}, not a string")

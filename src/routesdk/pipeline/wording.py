@@ -1,4 +1,4 @@
-"""Whether two texts use the same words: what tells a mended typo from another name."""
+"""Whether two texts use the same words: what tells a mended typo from most other names."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _FUNCTION_WORDS = frozenset(_ENGLISH.split())
 
 def same_words(one: frozenset[str], two: frozenset[str], left: str, right: str) -> bool:
     """Tell whether two texts use the same words, up to spelling, spacing and function words.
+
+    Two different words of similar spelling, such as Austria and Australia, count as one.
 
     Args:
         one: The words of the left text.
