@@ -190,8 +190,18 @@ class SpendSource(Protocol):
         """Return what has been settled and reserved until now."""
         ...
 
-    def reserve(self, cost: Decimal) -> Reservation:
-        """Set `cost` US dollars aside for a call that is about to be made."""
+    def reserve(self, cost: Decimal, *, limit: Decimal | None = None) -> Reservation:
+        """Set `cost` US dollars aside for a call that is about to be made.
+
+        Args:
+            cost: US dollars.
+            limit: What settled, reserved and this may come to in US dollars; None
+                for no limit. Looking and reserving are one step, so that calls made
+                at once cannot exceed it together.
+
+        Raises:
+            BudgetError: The limit would be exceeded; nothing is reserved.
+        """
         ...
 
     def settle(self, reservation: Reservation, cost: Decimal) -> None:
