@@ -32,9 +32,11 @@ class Purse:
         with self.lock:
             return Spend(settled_usd=self.settled, reserved_usd=sum(self.open.values(), Decimal(0)))
 
-    def reserve(self, cost: Decimal) -> Reservation:
+    def reserve(self, cost: Decimal, *, limit: Decimal | None = None) -> Reservation:
         with self.lock:
             reservation = Reservation(self.new_id(), self.amount(cost))
+            if limit is not None and self.settled + sum(self.open.values(), cost) > limit:
+                raise BudgetError("The limit is reached", "Raise it.")
             self.open[reservation.id] = reservation.cost_usd
             return reservation
 
@@ -89,7 +91,7 @@ class SharesAnId(Purse):
         with self.lock:
             return Spend(settled_usd=self.settled, reserved_usd=sum(self.amounts, Decimal(0)))
 
-    def reserve(self, cost: Decimal) -> Reservation:
+    def reserve(self, cost: Decimal, *, limit: Decimal | None = None) -> Reservation:
         with self.lock:
             self.amounts.append(self.amount(cost))
             return Reservation(self.new_id(), cost)
@@ -162,8 +164,8 @@ class Careless(Purse):
 
 
 class GivesTheId(Purse):
-    def reserve(self, cost: Decimal) -> Reservation:
-        return cast("Reservation", super().reserve(cost).id)
+    def reserve(self, cost: Decimal, *, limit: Decimal | None = None) -> Reservation:
+        return cast("Reservation", super().reserve(cost, limit=limit).id)
 
 
 class HidesWhatIsReserved(Purse):

@@ -29,10 +29,13 @@ class Ledger:
                 settled_usd=sum(self._settled, Decimal()), reserved_usd=sum(self._open.values(), Decimal())
             )
 
-    def reserve(self, cost: Decimal) -> Reservation:
+    def reserve(self, cost: Decimal, *, limit: Decimal | None = None) -> Reservation:
         """Set money aside; `usd` refuses what is no amount."""
         reservation = Reservation(uuid.uuid4().hex, usd(cost))
         with self._lock:
+            counted = sum([*self._settled, *self._open.values()], reservation.cost_usd)
+            if limit is not None and counted > limit:
+                raise BudgetError(f"{counted} USD would exceed {limit} USD", "Raise the limit.")
             self._open[reservation.id] = reservation.cost_usd
         return reservation
 

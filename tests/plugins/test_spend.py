@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -124,6 +125,61 @@ def test_counts_do_not_follow_the_precision_that_an_application_has_set(make_sou
     assert reservation.cost_usd == Decimal("12345.678901234")
     assert before == Spend(reserved_usd=Decimal("12345.678901234"))
     assert after == Spend(settled_usd=Decimal("12345.678901235"))
+
+
+def test_a_reservation_beyond_the_limit_is_refused_and_counts_nothing(make_source: MakeSource) -> None:
+    source = make_source()
+    source.settle(source.reserve(Decimal(2)), Decimal("0.5"))
+    source.reserve(Decimal("0.3"), limit=Decimal("0.8"))
+    before = source.snapshot()
+
+    with pytest.raises(BudgetError, match=r"0\.000000001 USD more would exceed 0\.8 USD"):
+        source.reserve(NANO_USD, limit=Decimal("0.8"))
+    with pytest.raises(ConfigError, match="limit"):
+        source.reserve(NANO_USD, limit=Decimal(-1))
+
+    assert source.snapshot() == before
+    source.reserve(Decimal(0), limit=Decimal("0.8"))
+    source.reserve(Decimal(100))
+    check_spend_source(source)
+
+
+def test_threads_together_do_not_exceed_a_limit(make_source: MakeSource) -> None:
+    source = make_source()
+
+    def reserve(_: int) -> bool:
+        try:
+            source.reserve(Decimal("0.1"), limit=Decimal(1))
+        except BudgetError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        allowed = sum(threads.map(reserve, range(40)))
+
+    assert allowed == 10
+    assert source.snapshot() == Spend(reserved_usd=Decimal(1))
+
+
+def test_processes_together_do_not_exceed_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "spend.db"
+    code = (
+        "import sys; from decimal import Decimal\n"
+        "from routesdk.errors import BudgetError\n"
+        "from routesdk.plugins.spend.sqlite import SQLiteSpend\n"
+        "source, refused = SQLiteSpend(sys.argv[1]), 0\n"
+        "for _ in range(20):\n"
+        "    try: source.reserve(Decimal(1), limit=Decimal('25.5'))\n"
+        "    except BudgetError: refused += 1\n"
+        "print(refused)\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+
+    refused = sum(int(process.communicate(timeout=60)[0]) for process in processes)
+
+    assert refused == 35
+    assert SQLiteSpend(path).snapshot() == Spend(reserved_usd=Decimal(25))
 
 
 def test_threads_lose_no_money(make_source: MakeSource) -> None:

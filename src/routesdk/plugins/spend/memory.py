@@ -7,7 +7,7 @@ import uuid
 from decimal import Decimal
 
 from routesdk.errors import BudgetError
-from routesdk.plugins.spend.nano import from_nano, to_nano
+from routesdk.plugins.spend.nano import from_nano, to_nano, within
 from routesdk.types import Reservation, Spend
 
 
@@ -35,19 +35,23 @@ class MemorySpend:
             settled, reserved = self._settled_nano, self._reserved_nano
         return Spend(settled_usd=from_nano(settled), reserved_usd=from_nano(reserved))
 
-    def reserve(self, cost: Decimal) -> Reservation:
+    def reserve(self, cost: Decimal, *, limit: Decimal | None = None) -> Reservation:
         """Set money aside for a call that is about to be made.
 
         Args:
             cost: US dollars; what is finer than a nano-dollar is rounded up.
+            limit: US dollars that settled, reserved and this may come to; None for no
+                limit. Looking and reserving are one step: threads together never exceed it.
 
         Raises:
-            ConfigError: The amount is negative or not finite.
+            BudgetError: The limit would be exceeded.
+            ConfigError: An amount is negative or not finite.
         """
         nano = to_nano(cost)
         # Random, so that another source's reservation is never taken for one of ours.
         reservation = Reservation(uuid.uuid4().hex, from_nano(nano))
         with self._lock:
+            within(self._settled_nano + self._reserved_nano, nano, limit)
             self._open_nano[reservation.id] = nano
             self._reserved_nano += nano
         return reservation

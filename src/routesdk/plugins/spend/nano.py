@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal
 
-from routesdk.errors import ConfigError
+from routesdk.errors import BudgetError, ConfigError
 from routesdk.types import EXACT, usd
 
 # SQLite's integers have 64 bits: nine billion dollars in nano-dollars.
@@ -31,3 +31,26 @@ def to_nano(amount: Decimal | float | int | str) -> int:
 def from_nano(nano: int) -> Decimal:
     """Turn whole nano-dollars into US dollars, exactly."""
     return EXACT.scaleb(Decimal(nano), -9)
+
+
+def within(counted_nano: int, cost_nano: int, limit: Decimal | None) -> None:
+    """Check that a budget has room for one more call.
+
+    Args:
+        counted_nano: Nano-dollars that are settled or reserved already.
+        cost_nano: Nano-dollars to add.
+        limit: The budget in US dollars; None for none.
+
+    Raises:
+        BudgetError: The sum would be more than the limit.
+        ConfigError: The limit is negative or not finite.
+    """
+    if limit is None:
+        return
+    limit_usd = usd(limit, key="limit")
+    if from_nano(counted_nano + cost_nano) > limit_usd:
+        raise BudgetError(
+            f"{from_nano(cost_nano):f} USD more would exceed {limit_usd:f} USD, "
+            f"of which {from_nano(counted_nano):f} are spent or reserved",
+            "Raise the limit, or settle open reservations first.",
+        )

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from routesdk.errors import BudgetError
-from routesdk.plugins.spend.nano import from_nano, to_nano
+from routesdk.plugins.spend.nano import from_nano, to_nano, within
 from routesdk.types import Reservation, Spend
 
 # "rsdk": marks the file as ours, so that no other program's database is written to.
@@ -29,6 +29,8 @@ _SCHEMA = (
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
+# One statement sees one state of the file, whatever others write meanwhile.
+_SUMS = "SELECT (SELECT settled_nano FROM account), COALESCE((SELECT SUM(reserved_nano) FROM reservation), 0)"
 
 
 class SQLiteSpend:
@@ -62,28 +64,31 @@ class SQLiteSpend:
         Raises:
             BudgetError: The file cannot be read.
         """
-        # One statement sees one state of the file, whatever others write meanwhile.
-        sums = (
-            "SELECT (SELECT settled_nano FROM account),"
-            " COALESCE((SELECT SUM(reserved_nano) FROM reservation), 0)"
-        )
         with self._database() as database:
-            settled, reserved = database.execute(sums).fetchone()
+            settled, reserved = database.execute(_SUMS).fetchone()
         return Spend(settled_usd=from_nano(settled), reserved_usd=from_nano(reserved))
 
-    def reserve(self, cost: Decimal) -> Reservation:
+    def reserve(self, cost: Decimal, *, limit: Decimal | None = None) -> Reservation:
         """Set money aside for a call that is about to be made.
 
         Args:
             cost: US dollars; what is finer than a nano-dollar is rounded up.
+            limit: US dollars that settled, reserved and this may come to; None for no
+                limit. Looking and reserving are one step: threads and processes
+                together never exceed it.
 
         Raises:
-            BudgetError: The file cannot be written.
-            ConfigError: The amount is negative or not finite.
+            BudgetError: The limit would be exceeded, or the file cannot be written.
+            ConfigError: An amount is negative or not finite.
         """
         nano = to_nano(cost)
         reservation = Reservation(uuid.uuid4().hex, from_nano(nano))
-        with self._database() as database:
+        with self._database() as database, database:
+            # Nobody else writes between the look at the sums and the entry.
+            database.execute("BEGIN IMMEDIATE")
+            if limit is not None:
+                settled, reserved = database.execute(_SUMS).fetchone()
+                within(settled + reserved, nano, limit)
             database.execute("INSERT INTO reservation VALUES (?, ?)", (reservation.id, nano))
         return reservation
 
