@@ -66,7 +66,11 @@ def test_a_host_without_entry_points_sees_no_installed_plugin(install: Callable[
 
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("broken-plugin", "RuntimeError: the wrong day of the week"), ("absent-plugin", "ModuleNotFoundError")],
+    [
+        ("broken-plugin", "RuntimeError: the wrong day of the week"),
+        ("absent-plugin", "ModuleNotFoundError"),
+        ("leaving-plugin", "it raised SystemExit(3)"),
+    ],
 )
 def test_a_plugin_that_breaks_on_import_is_reported_and_does_not_stop_the_others(
     install: Callable[..., None], name: str, problem: str
@@ -180,13 +184,22 @@ def test_two_plugins_of_one_name_are_both_loaded(install: Callable[..., None]) -
     assert host.find("judge", "of-the-twin").plugin == "twin-plugin:good"
 
 
+def test_a_distribution_without_a_name_goes_by_its_entry_point(install: Callable[..., None]) -> None:
+    install("nameless-plugin", "good-plugin")
+    host = PluginHost(builtins=False, blocked={"good-plugin"})
+
+    found = report(host, "nameless")
+    assert (found.distribution, found.version, found.errors) == ("nameless_plugin", "", ())
+    assert host.judge("of-nobody") == FakeJudge()
+
+
 def test_every_broken_plugin_at_once_leaves_the_good_one_working(install: Callable[..., None]) -> None:
     install(*ALL)
     host = PluginHost()
 
     assert host.rule("forbid", model="pro") is not None
     assert host.rule("tag", tag="law", model="pro") is not None
-    assert {each.distribution for each in host.plugins()} >= set(ALL)
+    assert {each.distribution for each in host.plugins()} >= {*ALL, "nameless_plugin"} - {"nameless-plugin"}
 
 
 def test_a_missing_package_raises_the_command_that_installs_it(install: Callable[..., None]) -> None:

@@ -22,7 +22,8 @@ from routesdk.errors import (
 from routesdk.host import PluginHost, attempt
 from routesdk.offers import KINDS
 from routesdk.protocols import Component
-from routesdk.testing import FakeJudge, make_host
+from routesdk.testing import FakeJudge, FakeObserver, make_decision, make_host
+from routesdk.types import Query, RouteContext
 
 
 def plugin(name: str, **hooks: Callable[..., object]) -> ModuleType:
@@ -37,8 +38,17 @@ def judges(*components: object) -> Callable[[], Iterable[object]]:
     return lambda: list(components)
 
 
+class Part:
+    """A part of every kind: it has any method."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return print
+
+
 @attrs.frozen
-class Limit:
+class Limit(Part):
     words: int = attrs.field(validator=ge(1))
 
 
@@ -55,7 +65,7 @@ class HasABug:
 
 
 @attrs.frozen
-class Holder:
+class Holder(Part):
     limit: Limit
 
 
@@ -158,7 +168,7 @@ def _offer(names: list[str] | None) -> Callable[[], list[Component[object]]]:
     def offer() -> list[Component[object]]:
         if names is None:
             raise LookupError("nothing today")
-        return [Component(name=name, factory=FakeJudge, api=2 if name == "b" else 1) for name in names]
+        return [Component(name=name, factory=Part, api=2 if name == "b" else 1) for name in names]
 
     return offer
 
@@ -194,3 +204,204 @@ def test_a_plugin_with_one_hook_that_cannot_be_called_offers_nothing() -> None:
     assert "unheard_of" in host.plugins()[0].errors[0]
     assert host.names("judge") == ()
     assert not host.watched("routesdk_routed")
+
+
+# Plugins that break more than their own part.
+
+
+class UnprintableError(LookupError):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+class LeavingError(UnprintableError):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+    __repr__ = __str__
+
+
+def _raising(error: BaseException) -> Callable[..., object]:
+    def raises() -> object:
+        raise error
+
+    return raises
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (UnprintableError(), "it raised UnprintableError, whose text cannot be read"),
+        (LeavingError(), "it raised LeavingError, whose text cannot be read"),
+        (SystemExit(3), "it raised SystemExit(3)"),
+        (SystemExit("\ud800"), r"it raised SystemExit('\ud800')"),
+    ],
+)
+def test_what_would_end_the_process_stays_with_its_plugin(error: BaseException, text: str) -> None:
+    class OnImport:
+        @property
+        def routesdk_judges(self) -> object:
+            raise error
+
+    odd = plugin("odd", routesdk_judges=_raising(error))
+    factory = plugin("factory", routesdk_judges=judges(Component(name="odd", factory=_raising(error))))
+    host = make_host(OnImport(), odd, factory, PARTS, builtins=False)
+
+    on_import, hook, *_ = host.plugins()
+    # Some releases of pluggy look at properties when they register a plugin, and some do not.
+    assert on_import.errors in ((f"RuntimeError: {text}",), ())
+    assert hook.errors == (f"RuntimeError: {text}",)
+    assert host.judge("bare") == FakeJudge()
+    with pytest.raises(PluginLoadError) as caught:
+        host.judge("odd")
+    assert caught.value.problem == f"RuntimeError: {text}"
+    assert caught.value.__cause__ is not None and caught.value.__cause__.__cause__ is error
+
+
+def test_an_offered_object_that_cannot_be_shown_harms_no_other_plugin() -> None:
+    odd = plugin("odd", routesdk_judges=judges(UnprintableError(), Component(name="good", factory=FakeJudge)))
+    host = make_host(odd, PARTS, builtins=False)
+
+    assert host.plugins()[0].errors == ("it offers UnprintableError object as a judge, not a Component",)
+    assert host.judge("good") == host.judge("bare")
+
+
+def test_an_observer_that_wants_to_end_the_process_does_not() -> None:
+    class Leaves:
+        def __init__(self) -> None:
+            self.routesdk_routed = _raising(SystemExit(3))
+
+    class CannotBeAsked:
+        @property
+        def routesdk_routed(self) -> object:
+            raise SystemExit(4)
+
+    mine = FakeObserver()
+    leaving = plugin("leaving", routesdk_routed=_raising(SystemExit(5)))
+    host = make_host(leaving, builtins=False)
+
+    host.routed(make_decision(), Query("Who?"), [Leaves(), CannotBeAsked(), mine])
+
+    assert len(mine.decisions) == 1
+
+
+# Parts that are not of their kind.
+
+
+class Typo:
+    def propse(self, context: RouteContext) -> None:
+        return None
+
+
+class Half:
+    async def generate(self, request: object) -> None:
+        return None
+
+
+class NotYet:
+    generate = None
+
+    def stream(self, request: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("hook", "factory", "problem"),
+    [
+        ("routesdk_rules", Typo, "it built Typo, which lacks `propose` or `refuse`"),
+        ("routesdk_rules", lambda: None, "it built NoneType, which lacks `propose` or `refuse`"),
+        ("routesdk_backends", Half, "it built Half, which lacks `stream`"),
+        ("routesdk_backends", NotYet, "it built NotYet, which lacks `generate`"),
+        ("routesdk_judges", lambda: FakeJudge, "it built the class FakeJudge, not an object of it"),
+        ("routesdk_observers", lambda: FakeObserver, "it built the class FakeObserver, not an object of it"),
+        ("routesdk_observers", Typo, "which lacks `routesdk_routed` or `routesdk_answered`"),
+        ("routesdk_matrices", Typo, "which lacks `policies`, `tiers`, `policy`, `reason`"),
+        ("routesdk_spend", Typo, "which lacks `snapshot`, `reserve`, `settle`"),
+    ],
+)
+def test_a_part_that_is_not_of_its_kind_is_refused_when_it_is_built(
+    hook: str, factory: Callable[..., object], problem: str
+) -> None:
+    (kind,) = [kind for kind, offering in KINDS.items() if offering == hook]
+    odd = plugin("odd", **{hook: judges(Component(name="odd", factory=factory))})
+
+    with pytest.raises(PluginLoadError) as caught:
+        make_host(odd, builtins=False).build(kind, "odd")
+
+    assert problem in caught.value.problem
+
+
+def test_every_protocol_s_methods_are_asked_for() -> None:
+    for kind, hook in KINDS.items():
+        odd = plugin("odd", **{hook: judges(Component(name="odd", factory=object))})
+        with pytest.raises(PluginLoadError, match="it built object, which lacks `"):
+            make_host(odd, builtins=False).build(kind, "odd")
+
+
+@pytest.mark.parametrize("name", ["routesdk_routed", "routesdk_answered"])
+def test_an_observer_needs_one_method_of_two(name: str) -> None:
+    made = type("Listens", (), {name: lambda self, decision: None})
+    part = plugin("part", routesdk_observers=judges(Component(name="listens", factory=made)))
+
+    assert make_host(part, builtins=False).observer("listens") is not None
+
+
+# What is said of a name that nobody offers.
+
+
+def _broken_plugin() -> ModuleType:
+    return plugin("broken", routesdk_judges=_raising(LookupError("not today")))
+
+
+def test_a_misspelt_name_is_corrected_whatever_else_is_broken() -> None:
+    host = make_host(PARTS, _broken_plugin(), plugin("blocked"), builtins=False, blocked={"blocked"})
+
+    with pytest.raises(UnknownComponentError) as caught:
+        host.judge("limt")
+
+    assert str(caught.value) == "No judge is named 'limt'. Did you mean 'limit'?"
+    with pytest.raises(PluginLoadError, match="not today"):
+        host.judge("nothing-like-it")
+
+
+def test_a_part_of_a_blocked_plugin_is_missed_with_a_word_on_the_block() -> None:
+    names = plugin("limits", routesdk_judges=judges(Component(name="max", factory=FakeJudge)))
+    host = make_host(PARTS, names, builtins=False, blocked={"limits"})
+
+    with pytest.raises(UnknownComponentError, match="Blocked, and so not asked: limits") as caught:
+        host.judge("max")
+    assert caught.value.blocked == ("limits",)
+    # Its name is close to one that there is, and yet the blocked plugin is what is meant.
+    with pytest.raises(UnknownComponentError, match="Blocked, and so not asked: limits"):
+        make_host(PARTS, _broken_plugin(), names, builtins=False, blocked={"limits"}).judge("limits")
+
+
+@pytest.mark.parametrize("blocked", ["two_words", "Two-Words", "two.words"])
+def test_a_plugin_is_blocked_however_its_name_is_written(
+    blocked: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = make_host(plugin("two-words"), builtins=False, blocked={blocked})
+
+    assert host.plugins()[0].blocked
+    assert caplog.messages == []
+
+
+def test_a_block_that_matches_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    make_host(PARTS, builtins=False, blocked={"prats", "parts"})
+
+    assert caplog.messages == ["'prats' is blocked, and no plugin or distribution has that name"]
+
+
+def test_every_fault_of_a_hook_is_kept() -> None:
+    odd = plugin("odd", routesdk_judges=judges("one", "two"), routesdk_rules=_raising(LookupError("three")))
+    host = make_host(odd, builtins=False)
+
+    assert host.plugins()[0].errors == (
+        "it offers str 'one' as a judge, not a Component",
+        "it offers str 'two' as a judge, not a Component",
+        "LookupError: three",
+    )
+    with pytest.raises(PluginLoadError, match="'one' as a judge, not a Component; it offers str 'two'"):
+        host.judge("one")

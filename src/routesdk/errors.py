@@ -63,14 +63,23 @@ class ConfigError(RouteSDKError):
 
 @attrs.frozen
 class UnknownComponentError(RouteSDKError):
-    """A name was asked for that no loaded plugin offers."""
+    """A name was asked for that no loaded plugin offers.
+
+    Attributes:
+        kind: Kind of part.
+        name: What was asked for.
+        known: The names that there are.
+        blocked: Plugins that were left out by name, and may offer it.
+    """
 
     kind: str
     name: str
     known: tuple[str, ...]
+    blocked: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"No {self.kind} is named {self.name!r}. {_hint(self.name, self.known)}"
+        text = f"No {self.kind} is named {self.name!r}. {_hint(self.name, self.known)}"
+        return f"{text} Blocked, and so not asked: {', '.join(self.blocked)}." if self.blocked else text
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.metadata
 import logging
@@ -22,7 +23,7 @@ from routesdk.errors import (
     RouteSDKError,
     UnknownComponentError,
 )
-from routesdk.offers import KINDS, Offered, PluginReport, accepted
+from routesdk.offers import KINDS, Offered, PluginReport, accepted, misfit, plain_name
 from routesdk.protocols import (
     API_VERSION,
     Analyst,
@@ -80,9 +81,13 @@ class _Loaded:
     version: str
     module: object | None = None
     blocked: bool = False
-    # Hook name, or "" for the plugin as a whole → what went wrong.
-    errors: dict[str, str] = attrs.field(factory=dict)
+    # What went wrong, each under its hook's name, `hook:part`, or "" for the plugin as a whole.
+    errors: list[tuple[str, str]] = attrs.field(factory=list)
     offered: list[Offered] = attrs.field(factory=list)
+
+    def goes_by(self, name: str) -> bool:
+        """Tell whether the plugin or its distribution has this name, however it is written."""
+        return plain_name(name) in {plain_name(self.name), plain_name(self.distribution)}
 
 
 class PluginHost:
@@ -96,7 +101,8 @@ class PluginHost:
         builtins: Whether to load the built-in plugins.
         entry_points: Whether to load plugins of installed distributions.
         blocked: Names of plugins, or of distributions, to leave out; those
-            in `ROUTESDK_BLOCKED_PLUGINS` are added.
+            in `ROUTESDK_BLOCKED_PLUGINS` are added. Case does not matter, nor
+            whether a hyphen or an underscore is written.
     """
 
     def __init__(
@@ -112,8 +118,9 @@ class PluginHost:
             raise ConfigError("blocked", repr(blocked), "a string, not a set", f"Give {{{blocked!r}}}.")
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
-        from_env = os.environ.get(BLOCKED_ENV, "").split(",")
-        self._blocked = frozenset(blocked) | {name.strip() for name in from_env if name.strip()}
+        named = frozenset(blocked)
+        from_env = {name.strip() for name in os.environ.get(BLOCKED_ENV, "").split(",") if name.strip()}
+        self._blocked = named | from_env
         self._plugins: list[_Loaded] = []
         if builtins:
             for dotted in BUILTINS:
@@ -129,6 +136,10 @@ class PluginHost:
         self._offers: dict[str, list[Offered]] = {kind: [] for kind in KINDS}
         for loaded in self._plugins:
             self._collect(loaded)
+        # The variable is for every host, also for those that look for no installed plugins.
+        for name in sorted(self._blocked if builtins and entry_points else named):
+            if not any(loaded.goes_by(name) for loaded in self._plugins):
+                logger.warning("%r is blocked, and no plugin or distribution has that name", name)
 
     def build(self, kind: str, name: str, options: Mapping[str, object] | None = None) -> object:
         """Build a component by name from plain, validated options.
@@ -146,21 +157,14 @@ class PluginHost:
             ConfigError: An option is unknown, of the wrong type or out of range.
         """
         offered = self.find(kind, name)
-        component = offered.component
-        try:
-            factory = component.factory
-            if component.config is None and isinstance(factory, type) and attrs.has(factory):
-                # The factory is its own config: a rule of a few fields needs no second class.
-                return structure(dict(options or {}), factory, where=_where(offered))
-            return factory(*self._arguments(offered, dict(options or {})))
-        except RouteSDKError:
-            raise
-        except ImportError as error:
-            if component.install:
-                raise MissingExtraError(name, component.install, str(error)) from error
-            raise self._broken(offered, error) from error
-        except Exception as error:
-            raise self._broken(offered, error) from error
+        part, error = attempt(_construct, offered, dict(options or {}))
+        if error is None:
+            return part
+        if isinstance(error, RouteSDKError):
+            raise error
+        if isinstance(error, ImportError) and offered.component.install:
+            raise MissingExtraError(name, offered.component.install, str(error)) from error
+        raise _broken(offered, _said(error)) from error
 
     def find(self, kind: str, name: str) -> Offered:
         """Return the one component of this kind and name, with its owner.
@@ -177,14 +181,31 @@ class PluginHost:
             raise ComponentConflictError(kind, name, tuple(sorted(offered.distribution for offered in found)))
         if found:
             return found[0]
-        # A plugin that failed in this hook, or as a whole, may well be the one that offers the name;
-        # one whose part of that name was left out surely is.
-        for about in (f"{KINDS[kind]}:{name}", KINDS[kind], ""):
-            for loaded in self._plugins:
-                if about in loaded.errors:
-                    wanted = f"{kind} {name!r}"
-                    raise PluginLoadError(loaded.name, loaded.distribution, loaded.errors[about], wanted)
-        raise UnknownComponentError(kind, name, self.names(kind))
+        raise self._missing(kind, name)
+
+    def _missing(self, kind: str, name: str) -> RouteSDKError:
+        """Return why no part of this name was found: the surest reason that there is."""
+        # A part of that name was left out: its plugin surely offers it.
+        error = self._blame(f"{KINDS[kind]}:{name}", kind, name)
+        if error is not None:
+            return error
+        known = self.names(kind)
+        left_out = [loaded for loaded in self._plugins if loaded.blocked]
+        by_name = tuple(loaded.name for loaded in left_out if loaded.goes_by(name))
+        # A misspelt name is the likeliest mistake by far: broken plugins are reported elsewhere.
+        if by_name or difflib.get_close_matches(name, known, n=1):
+            return UnknownComponentError(kind, name, known, by_name)
+        # A plugin that failed in this hook, or as a whole, may well be the one that offers the name.
+        error = self._blame(KINDS[kind], kind, name) or self._blame("", kind, name)
+        return error or UnknownComponentError(kind, name, known, tuple(loaded.name for loaded in left_out))
+
+    def _blame(self, about: str, kind: str, name: str) -> PluginLoadError | None:
+        for loaded in self._plugins:
+            problems = [problem for place, problem in loaded.errors if place == about]
+            if problems:
+                wanted = f"{kind} {name!r}"
+                return PluginLoadError(loaded.name, loaded.distribution, "; ".join(problems), wanted)
+        return None
 
     def names(self, kind: str) -> tuple[str, ...]:
         """Return the names offered for a kind, sorted."""
@@ -198,7 +219,7 @@ class PluginHost:
                 distribution=loaded.distribution,
                 version=loaded.version,
                 components=tuple(loaded.offered),
-                errors=tuple(loaded.errors.values()),
+                errors=tuple(problem for _, problem in loaded.errors),
                 blocked=loaded.blocked,
             )
             for loaded in self._plugins
@@ -268,15 +289,14 @@ class PluginHost:
         for impl in getattr(self._manager.hook, hook).get_hookimpls():
             try:
                 impl.function(*(arguments[name] for name in impl.argnames))
-            except Exception:
+            except (Exception, SystemExit):
                 logger.exception("observer %r raised in %s", impl.plugin_name, hook)
         for observer in observers:
-            take_note = getattr(observer, hook, None)
-            if take_note is None:
-                continue
             try:
-                take_note(**accepted(take_note, arguments))
-            except Exception:
+                take_note = getattr(observer, hook, None)
+                if take_note is not None:
+                    take_note(**accepted(take_note, arguments))
+            except (Exception, SystemExit):
                 logger.exception("observer %r raised in %s", type(observer).__name__, hook)
 
     def _load_builtin(self, dotted: str) -> None:
@@ -285,8 +305,9 @@ class PluginHost:
         self._admit(loaded, lambda: importlib.import_module(dotted))
 
     def _load_entry_point(self, point: importlib.metadata.EntryPoint) -> None:
-        distribution = point.dist.name if point.dist else point.value
-        version = point.dist.version if point.dist else ""
+        # Metadata without a name or a version is not valid, and is installed all the same.
+        distribution = (point.dist.name if point.dist else "") or point.value
+        version = (point.dist.version if point.dist else "") or ""
         taken = any(loaded.name == point.name for loaded in self._plugins)
         name = f"{distribution}:{point.name}" if taken else point.name
         self._admit(_Loaded(name, distribution, version), point.load)
@@ -299,13 +320,11 @@ class PluginHost:
     def _admit(self, loaded: _Loaded, load: Callable[[], object]) -> None:
         """Load and register one plugin; what goes wrong is kept with it."""
         self._plugins.append(loaded)
-        if self._blocked & {loaded.name, loaded.distribution}:
+        if any(loaded.goes_by(name) for name in self._blocked):
             loaded.blocked = True
             return
-        try:
-            loaded.module = load()
-            self._manager.register(loaded.module, name=loaded.name)
-        except Exception as error:
+        _, error = attempt(self._register, loaded, load)
+        if error is not None:
             # Older pluggy keeps the hooks that it had read before it found the one that is wrong.
             if self._manager.has_plugin(loaded.name):
                 self._manager.unregister(name=loaded.name)
@@ -315,23 +334,28 @@ class PluginHost:
             if not caller.has_spec():
                 self._note(loaded, caller.name, f"it implements {caller.name}, which is no hook of routesdk")
 
+    def _register(self, loaded: _Loaded, load: Callable[[], object]) -> None:
+        loaded.module = load()
+        self._manager.register(loaded.module, name=loaded.name)
+
     def _collect(self, loaded: _Loaded) -> None:
         """Call the offering hooks of one plugin and sort what they return."""
         for kind, hook in KINDS.items():
             for impl in getattr(self._manager.hook, hook).get_hookimpls():
                 if impl.plugin_name != loaded.name:
                     continue
-                try:
-                    components = list(impl.function())
-                except Exception as error:
+                components, error = attempt(_listed, impl.function)
+                for each in components or ():
+                    _, odd = attempt(self._sort, loaded, kind, each)
+                    error = error or odd
+                if error is not None:
                     self._note(loaded, hook, error)
-                    continue
-                for component in components:
-                    self._sort(loaded, kind, component)
 
     def _sort(self, loaded: _Loaded, kind: str, component: object) -> None:
         if not isinstance(component, Component):
-            problem = f"it offers {type(component).__name__} {component!r} as a {kind}, not a Component"
+            shown, error = attempt(repr, component)
+            shown = shown if error is None else "object"
+            problem = f"it offers {type(component).__name__} {shown} as a {kind}, not a Component"
             self._note(loaded, KINDS[kind], problem)
         elif component.api > API_VERSION:
             problem = (
@@ -351,40 +375,67 @@ class PluginHost:
             self._offers[kind].append(offered)
 
     def _note(self, loaded: _Loaded, about: str, problem: Exception | str) -> None:
-        text = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
-        loaded.errors[about] = text
+        text = problem if isinstance(problem, str) else _said(problem)
+        loaded.errors.append((about, text))
         logger.warning("plugin %r of %s: %s", loaded.name, loaded.distribution, text)
 
-    def _arguments(self, offered: Offered, options: dict[str, object]) -> tuple[object, ...]:
-        """Validate options into what the factory takes, if it takes anything."""
-        component = offered.component
-        where = _where(offered)
-        if component.config is not None:
-            return (structure(options, component.config, where=where),)
-        if options:
-            name, value = next(iter(options.items()))
-            raise ConfigError(
-                f"{where}.{name}", repr(value), "no such key", "This component takes no options."
-            )
-        return ()
 
-    def _broken(self, offered: Offered, error: Exception) -> PluginLoadError:
-        problem = f"{type(error).__name__}: {error}"
-        wanted = f"{offered.kind} {offered.component.name!r}"
-        return PluginLoadError(offered.plugin, offered.distribution, problem, wanted)
+def _construct(offered: Offered, options: dict[str, object]) -> object:
+    """Build a part from its options, and see that it is of its kind."""
+    component = offered.component
+    factory = component.factory
+    where = f"{offered.kind.replace(' ', '_')}.{component.name}"
+    part: object
+    if component.config is not None:
+        part = factory(structure(options, component.config, where=where))
+    elif isinstance(factory, type) and attrs.has(factory):
+        # The factory is its own config: a rule of a few fields needs no second class.
+        part = structure(options, factory, where=where)
+    elif options:
+        name, value = next(iter(options.items()))
+        raise ConfigError(f"{where}.{name}", repr(value), "no such key", "This component takes no options.")
+    else:
+        part = factory()
+    problem = misfit(offered.kind, part)
+    if problem:
+        raise _broken(offered, problem)
+    return part
 
 
-def _where(offered: Offered) -> str:
-    return f"{offered.kind.replace(' ', '_')}.{offered.component.name}"
+def _broken(offered: Offered, problem: str) -> PluginLoadError:
+    wanted = f"{offered.kind} {offered.component.name!r}"
+    return PluginLoadError(offered.plugin, offered.distribution, problem, wanted)
+
+
+def _listed(hook: Callable[[], Iterable[object]]) -> list[object]:
+    return list(hook())
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def attempt(call: Callable[..., T], *arguments: object) -> tuple[T | None, Exception | None]:
     """Call a plugin's function; return its result, or the exception that it raised.
 
     For callers that must name the plugin in an error of their own: only this
-    module may catch every exception.
+    module may catch every exception. What is returned can be printed and
+    raised: a `RuntimeError` stands in for `SystemExit`, which would end the
+    caller's process, and for an exception whose text cannot be read.
     """
     try:
         return call(*arguments), None
+    except SystemExit as error:
+        return None, _stand_in(error, f"it raised SystemExit({error.code!a})")
     except Exception as error:
+        try:
+            str(error)
+        except (Exception, SystemExit):
+            return None, _stand_in(error, f"it raised {type(error).__name__}, whose text cannot be read")
         return None, error
+
+
+def _stand_in(error: BaseException, text: str) -> RuntimeError:
+    tame = RuntimeError(text)
+    tame.__cause__ = error
+    return tame

@@ -1,15 +1,29 @@
-"""What a plugin host knows of plugins: kinds of parts, who offers what, what is wrong with whom."""
+"""What a plugin host knows of plugins: kinds of parts, who offers what, whether a part is of its kind."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import FunctionType
 
 import attrs
 
-from routesdk.protocols import Component
+from routesdk.protocols import (
+    Analyst,
+    Backend,
+    Benchmark,
+    Component,
+    Constraint,
+    Executor,
+    Judge,
+    Matrix,
+    PolicyModel,
+    Rule,
+    SpendSource,
+    Trainer,
+)
 
 KINDS: Mapping[str, str] = {
     "benchmark": "routesdk_benchmarks",
@@ -25,6 +39,26 @@ KINDS: Mapping[str, str] = {
     "observer": "routesdk_observers",
 }
 """Kind of part → the hook that offers it."""
+
+
+def _members(protocol: type) -> tuple[str, ...]:
+    return tuple(name for name in vars(protocol) if not name.startswith("_"))
+
+
+# Kind of part → what it must have: all names of one of the groups.
+_MEMBERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "benchmark": (_members(Benchmark),),
+    "backend": (_members(Backend),),
+    "judge": (_members(Judge),),
+    "matrix": (_members(Matrix),),
+    "analyst": (_members(Analyst),),
+    "policy model": (_members(PolicyModel),),
+    "trainer": (_members(Trainer),),
+    "rule": (_members(Rule), _members(Constraint)),
+    "spend source": (_members(SpendSource),),
+    "executor": (_members(Executor),),
+    "observer": (("routesdk_routed",), ("routesdk_answered",)),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +99,35 @@ class PluginReport:
     components: tuple[Offered, ...] = ()
     errors: tuple[str, ...] = ()
     blocked: bool = False
+
+
+def plain_name(name: str) -> str:
+    """Return a plugin's or distribution's name as all of its spellings are compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def misfit(kind: str, part: object) -> str:
+    """Say what a part lacks that its kind must have; return nothing where it lacks nothing.
+
+    Python would find out as late as at the first call; and a rule of neither
+    method would never be called at all.
+    """
+    if isinstance(part, type):
+        return f"it built the class {part.__name__}, not an object of it"
+    lacking = [[name for name in group if not _has(part, name)] for group in _MEMBERS[kind]]
+    if not all(lacking):
+        return ""
+    wanted = " or ".join(", ".join(f"`{name}`" for name in names) for names in lacking)
+    return f"it built {type(part).__name__}, which lacks {wanted}"
+
+
+def _has(part: object, name: str) -> bool:
+    # Looked up in the class first: a property may compute, and a proxy answers only when it is asked.
+    missing = object()
+    found = inspect.getattr_static(part, name, missing)
+    if found is missing:
+        found = getattr(part, name, None)
+    return found is not None
 
 
 def accepted(function: Callable[..., object], given: Mapping[str, object]) -> Mapping[str, object]:
