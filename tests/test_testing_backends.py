@@ -76,7 +76,11 @@ class HatesLeavers(Scripted):
 
 
 def usage(**changes: object) -> Answer:
-    return attrs.evolve(GOOD, usage=attrs.evolve(GOOD.usage, **changes))  # type: ignore[arg-type]
+    odd = attrs.evolve(GOOD.usage)
+    for name, value in changes.items():
+        # Usage refuses such numbers itself; the check does not rely on that.
+        object.__setattr__(odd, name, value)
+    return attrs.evolve(GOOD, usage=odd)
 
 
 def _encode(request: Request) -> None:

@@ -79,6 +79,42 @@ def test_tags_are_strings_and_not_one_string(tags: object) -> None:
         Query("Hi?", tags=tags)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"messages": [{"role": "user", "content": "Hi?"}]}, "its messages hold dict"),
+        ({"messages": "Hi?"}, "its messages are str"),
+        ({"messages": None}, "its messages are NoneType"),
+        ({"messages": {Message("user", "Hi?")}}, "its messages are set"),
+        ({"metadata": "law"}, "its metadata is str"),
+        ({"metadata": None}, "its metadata is NoneType"),
+        ({"metadata": {"row": 3}}, "its metadata holds int at 'row'"),
+        ({"metadata": {3: "row"}}, "its metadata holds str at 3"),
+        ({"metadata": FrozenMapping({"row": ["a"]})}, "its metadata holds list at 'row'"),
+        ({"tags": None}, "tags are None"),
+        ({"tags": {"law": True}}, "tags are {'law': True}"),
+        ({"id": 7}, "its id is int"),
+        ({"id": None}, "its id is NoneType"),
+    ],
+    ids=str,
+)
+def test_a_query_that_is_put_together_by_hand_is_checked_too(fields: dict[str, object], problem: str) -> None:
+    with pytest.raises(InvalidQueryError) as caught:
+        Query("Hi?", **fields)  # type: ignore[arg-type]
+
+    assert problem in caught.value.problem
+
+
+def test_a_query_takes_any_iterable_of_tags_and_keeps_its_turns_in_a_tuple() -> None:
+    turns = [Message("user", "Hi?")]
+    query = Query("Hi?", turns, tags=(tag for tag in "ab"))  # type: ignore[arg-type]
+    turns.clear()
+
+    assert query.tags == {"a", "b"}
+    assert query.messages == (Message("user", "Hi?"),)
+    assert hash(query) == hash(attrs.evolve(query))
+
+
 def test_a_conversation_is_about_its_last_user_turn() -> None:
     query = Query.of([*CONVERSATION, Message("user", "When?"), Message("assistant", "1808.")], tags=["a"])
 
@@ -269,9 +305,41 @@ def test_an_outcome_has_a_grade_or_a_score() -> None:
 
 def test_a_threshold_of_zero_is_a_threshold_and_nan_is_none() -> None:
     assert OperatingPoint([0.0]).thresholds == (0.0,)
-    for bad in (float("nan"), "0.3", None):
+    for bad in (float("nan"), True, "0.3", None):
         with pytest.raises(ConfigError, match=r"operating_point.thresholds"):
             OperatingPoint([bad])  # type: ignore[list-item]
+    for bad in (0.3, "0.3", None):
+        with pytest.raises(ConfigError, match="not a list of numbers"):
+            OperatingPoint(bad)  # type: ignore[arg-type]
+    assert OperatingPoint([float("inf")]).thresholds == (float("inf"),)
+    for bad in (-0.1, 1.1, float("nan"), float("inf"), True, "0.2"):
+        with pytest.raises(ConfigError, match=r"operating_point.large_share"):
+            OperatingPoint((0.0,), bad)  # type: ignore[arg-type]
+    assert [OperatingPoint((0.0,), share).large_share for share in (0, 1.0, None)] == [0, 1.0, None]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"input_tokens": -1},
+        {"output_tokens": -1},
+        {"thinking_tokens": -1},
+        {"cached_input_tokens": -1},
+        {"input_tokens": 2.5},
+        {"output_tokens": True},
+        {"input_tokens": 10, "cached_input_tokens": 11},
+        {"latency_s": -0.1},
+        {"latency_s": float("nan")},
+    ],
+    ids=str,
+)
+def test_tokens_that_nobody_can_have_used_are_refused(counts: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="usage"):
+        Usage(**counts)  # type: ignore[arg-type]
+    if "latency_s" not in counts and "thinking_tokens" not in counts:
+        price = Price(input_usd_per_mtok=1, output_usd_per_mtok=1)
+        with pytest.raises(ConfigError, match="cost"):
+            price.cost_usd(**{"input_tokens": 0, "output_tokens": 0, **counts})  # type: ignore[arg-type]
 
 
 def test_a_prediction_adds_up_its_gains() -> None:

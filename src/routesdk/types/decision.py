@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 
 def _numbers(values: Iterable[float]) -> tuple[float, ...]:
-    # Not plain `tuple`: type checkers lose its type variable.
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        problem, fix = "not a list of numbers", "Give one gain in [-1, 1] a step."
+        raise ConfigError("operating_point.thresholds", repr(values), problem, fix)
     return tuple(values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
 @attrs.frozen
@@ -31,10 +37,13 @@ class OperatingPoint:
     step is at least the step's threshold.
 
     Attributes:
-        thresholds: One a step, cheapest first: `tiers - 1` numbers.
+        thresholds: One a step, cheapest first: `tiers - 1` numbers; infinity never climbs.
         large_share: The share of calls it was meant to send up the first step,
             or None where the caller set thresholds.
         source: Who chose it: `checkpoint`, `caller` or `calibration`.
+
+    Raises:
+        ConfigError: A threshold is no number, or the share no share.
     """
 
     thresholds: tuple[float, ...] = attrs.field(converter=_numbers)
@@ -43,13 +52,13 @@ class OperatingPoint:
 
     def __attrs_post_init__(self) -> None:
         for threshold in self.thresholds:
-            if not isinstance(threshold, (int, float)) or threshold != threshold:
-                raise ConfigError(
-                    "operating_point.thresholds",
-                    str(threshold),
-                    "not a number",
-                    "Give one gain in [-1, 1] a step.",
-                )
+            if not _is_number(threshold):
+                problem, fix = "not a number", "Give one gain in [-1, 1] a step."
+                raise ConfigError("operating_point.thresholds", repr(threshold), problem, fix)
+        share = self.large_share
+        if share is not None and not (_is_number(share) and 0.0 <= share <= 1.0):
+            problem, fix = "not a share from 0 to 1", "Give 0.2 for a fifth of the calls, or None."
+            raise ConfigError("operating_point.large_share", repr(share), problem, fix)
 
 
 class Stage(enum.Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import math
 from decimal import Decimal, InvalidOperation
 
 import attrs
@@ -70,6 +71,23 @@ def _optional_usd(value: Decimal | float | int | str | None) -> Decimal | None:
     return None if value is None else usd(value)
 
 
+def _check_tokens(where: str, **counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
+            problem = "not a number of tokens"
+            raise ConfigError(f"{where}.{name}", _shown(count), problem, "Give a whole number of 0 or more.")
+
+
+def _check_cached(where: str, cached_input_tokens: int, input_tokens: int | None) -> None:
+    if input_tokens is not None and cached_input_tokens > input_tokens:
+        raise ConfigError(
+            f"{where}.cached_input_tokens",
+            _shown(cached_input_tokens),
+            f"more than the {_shown(input_tokens)} tokens of the whole prompt",
+            "Count cached tokens among input_tokens too.",
+        )
+
+
 @attrs.frozen(kw_only=True)
 class Usage:
     """What one call used, as the provider counted it.
@@ -81,6 +99,9 @@ class Usage:
         cached_input_tokens: The part of `input_tokens` billed as cached.
         cost_usd: US dollars, or None where the price is unknown.
         latency_s: Seconds from request to last token.
+
+    Raises:
+        ConfigError: A number is negative, or more tokens were cached than there were.
     """
 
     input_tokens: int | None = None
@@ -89,6 +110,20 @@ class Usage:
     cached_input_tokens: int = 0
     cost_usd: Decimal | None = attrs.field(default=None, converter=_optional_usd)
     latency_s: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check_tokens(
+            "usage",
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            thinking_tokens=self.thinking_tokens,
+            cached_input_tokens=self.cached_input_tokens,
+        )
+        _check_cached("usage", self.cached_input_tokens, self.input_tokens)
+        latency = self.latency_s
+        if latency is not None and not (isinstance(latency, (int, float)) and 0 <= latency < math.inf):
+            problem = "not a number of seconds"
+            raise ConfigError("usage.latency_s", _shown(latency), problem, "Give 0 or more, or None.")
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +152,17 @@ class Price:
             output_tokens: Tokens of the answer, thinking included.
             cached_input_tokens: How many of `input_tokens` were cached; they
                 cost the full price where no cached price is published.
+
+        Raises:
+            ConfigError: A number is negative, or more tokens are cached than there are.
         """
+        _check_tokens(
+            "cost",
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cached_input_tokens=cached_input_tokens,
+        )
+        _check_cached("cost", cached_input_tokens, input_tokens)
         cached_price = self.cached_input_usd_per_mtok
         if cached_price is None:
             cached_price = self.input_usd_per_mtok

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -42,14 +42,42 @@ def _query_id(query: Query) -> str:
     return digest.hexdigest()
 
 
-def _tags(tags: Sequence[str] | frozenset[str] | set[str]) -> frozenset[str]:
-    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+# Most queries have none of these; one object each makes that a comparison, since queries are made per call.
+_NO_MESSAGES: tuple[Message, ...] = ()
+_NO_TAGS: frozenset[str] = frozenset()
+_NO_METADATA: FrozenMapping[str, str] = FrozenMapping()
+
+
+def _turns(messages: object) -> tuple[Message, ...]:
+    if isinstance(messages, (str, Mapping)) or not isinstance(messages, Sequence):
+        raise InvalidQueryError(f"its messages are {type(messages).__name__}, not a tuple of Message")
+    for message in messages:
+        if not isinstance(message, Message):
+            problem = f"its messages hold {type(message).__name__}, not Message"
+            raise InvalidQueryError(problem, "Give Message objects, or the list of mappings to Query.of.")
+    return tuple(messages)
+
+
+def _tags(tags: Iterable[str]) -> frozenset[str]:
+    if tags is _NO_TAGS:
+        return _NO_TAGS
+    if isinstance(tags, (str, Mapping)) or not isinstance(tags, Iterable):
         raise InvalidQueryError(f"tags are {tags!r}", "Give a set of strings.")
-    return frozenset(tags)
+    given = tuple(tags)
+    if not all(isinstance(tag, str) for tag in given):
+        raise InvalidQueryError(f"tags are {tags!r}", "Give a set of strings.")
+    return frozenset(given)
 
 
 def _metadata(metadata: Mapping[str, str]) -> FrozenMapping[str, str]:
-    # A converter of its own: type checkers lose the type variables of a generic one.
+    if metadata is _NO_METADATA:
+        return _NO_METADATA
+    if not isinstance(metadata, Mapping):
+        raise InvalidQueryError(f"its metadata is {type(metadata).__name__}, not a mapping of strings")
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            problem = f"its metadata holds {type(value).__name__} at {key!r}"
+            raise InvalidQueryError(problem, "Give strings for keys and values, such as JSON text.")
     return frozen(metadata)
 
 
@@ -66,9 +94,9 @@ class Query:
     """
 
     text: str
-    messages: tuple[Message, ...] = ()
-    tags: frozenset[str] = attrs.field(default=frozenset(), converter=_tags, kw_only=True)
-    metadata: Mapping[str, str] = attrs.field(factory=FrozenMapping, converter=_metadata, kw_only=True)
+    messages: tuple[Message, ...] = _NO_MESSAGES
+    tags: frozenset[str] = attrs.field(default=_NO_TAGS, converter=_tags, kw_only=True)
+    metadata: Mapping[str, str] = attrs.field(default=_NO_METADATA, converter=_metadata, kw_only=True)
     id: str = attrs.field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
@@ -76,11 +104,17 @@ class Query:
             raise InvalidQueryError(f"its text is {type(self.text).__name__}, not a string")
         if not self.text or self.text.isspace():
             raise InvalidQueryError("its text is blank")
+        if self.messages is not _NO_MESSAGES:
+            object.__setattr__(self, "messages", _turns(self.messages))
+        if not isinstance(self.id, str):
+            raise InvalidQueryError(
+                f"its id is {type(self.id).__name__}, not a string", "Give text, or none."
+            )
         if not self.id:
             object.__setattr__(self, "id", _query_id(self))
 
     @classmethod
-    def of(cls, value: QueryLike, *, tags: Sequence[str] | frozenset[str] | set[str] = frozenset()) -> Query:
+    def of(cls, value: QueryLike, *, tags: Iterable[str] = _NO_TAGS) -> Query:
         """Turn a string, a query or a list of messages into a query.
 
         Args:
