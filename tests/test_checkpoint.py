@@ -19,8 +19,17 @@ import safetensors.numpy
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from routers import FAKE, FakePlugin, host_with_fake, make_router
-from routesdk import Component, OperatingPoint, Proposal, RouteContext, Router, checkpoint, hookimpl
+from routers import FAKE, PLUGIN, POINT, TIERS, FakePlugin, host_with_fake, make_router, write_distribution
+from routesdk import (
+    Component,
+    OperatingPoint,
+    PluginHost,
+    Proposal,
+    RouteContext,
+    Router,
+    checkpoint,
+    hookimpl,
+)
 from routesdk._lock import sole_writer
 from routesdk.card import render_card
 from routesdk.checkpoint import CARD, HASHES, MANIFEST, Checkpoint, read_checkpoint, write_checkpoint
@@ -35,7 +44,7 @@ from routesdk.manifest import (
     PartRecord,
     SourceRecord,
 )
-from routesdk.pretrained import find_checkpoint
+from routesdk.pretrained import assemble_router, find_checkpoint
 from routesdk.testing import MODELS, FakePolicyModel, make_catalogue, make_host
 from routesdk.types import Policy, Tier
 
@@ -594,6 +603,14 @@ def test_a_name_of_another_type_is_refused(name: object) -> None:
     assert caught.value.path == str(name)
 
 
+@pytest.mark.parametrize("name", ["a" * 5000, "a/" * 3000, "a\0b", Path("a" * 5000)])
+def test_a_name_that_no_path_may_have_is_refused_like_any_other(name: str | Path) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        find_checkpoint(name)
+
+    assert len(caught.value.path) <= 200
+
+
 def test_a_folder_has_no_revision(tmp_path: Path) -> None:
     folder = write(tmp_path / "router").folder
 
@@ -1081,6 +1098,173 @@ def test_a_tier_that_the_checkpoint_lacks_is_refused(tmp_path: Path) -> None:
     assert "small, big, huge" in caught.value.problem
 
 
+# What was saved, and what is asked for now.
+
+
+def rename_a_policy(data: dict[str, object]) -> None:
+    data["policies"][1]["name"] = "Hard_Query"  # type: ignore[index]
+
+
+def move_a_policy(data: dict[str, object]) -> None:
+    data["policies"][2]["tier"] = "large"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [(rename_a_policy, ["Complex_Query", "Hard_Query"]), (move_a_policy, ["Ambiguous_Query"])],
+)
+def test_a_matrix_that_no_longer_defines_the_saved_policies_is_named_with_them(
+    tmp_path: Path, change: Callable[[dict[str, object]], object], named: list[str]
+) -> None:
+    folder = make_router().save_pretrained(tmp_path / "router")
+    forge(folder, change)
+
+    with pytest.raises(CheckpointError) as caught:
+        Router.from_pretrained(folder, host=host_with_fake())
+
+    assert f"the matrix 'nine-cell' defines: {', '.join(named)} differ" in caught.value.problem
+    assert Router.from_pretrained(folder, matrix="cheapest-correct", host=host_with_fake()).route("Who?")
+
+
+def test_a_better_description_of_a_policy_is_no_other_policy(tmp_path: Path) -> None:
+    folder = make_router().save_pretrained(tmp_path / "router")
+    forge(folder, lambda data: data["policies"][0].update(description="Put in other words."))  # type: ignore[index]
+
+    assert Router.from_pretrained(folder, host=host_with_fake()).route("Who?")
+
+
+TAG = RuleConfig(name="tag", options={"tag": "law", "model": LARGE})
+LENGTH = RuleConfig(name="length", options={"min_words": 3, "model": LARGE})
+SAVED = MappingConfig(policies={"Ambiguous_Query": "odd-model"}, rules=(TAG,), models=("extra",))
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (None, SAVED),
+        (MappingConfig(models=("more",)), attrs.evolve(SAVED, models=("more",))),
+        (MappingConfig(rules=(LENGTH,)), attrs.evolve(SAVED, rules=(LENGTH,))),
+        (
+            MappingConfig(policies={"Complex_Query": "odd-model"}),
+            attrs.evolve(SAVED, policies={"Complex_Query": "odd-model"}),
+        ),
+        (MappingConfig(), MappingConfig()),
+    ],
+)
+def test_a_mapping_replaces_what_it_holds_and_leaves_the_rest_as_saved(
+    tmp_path: Path, given: MappingConfig | None, found: MappingConfig
+) -> None:
+    folder = make_router(mapping=SAVED).save_pretrained(tmp_path / "router")
+
+    loaded = Router.from_pretrained(folder, mapping=given, host=host_with_fake())
+
+    assert loaded.mapping.config() == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "needed"),
+    [
+        ({"tiers": {"a": "a-m", "b": "b-m", "c": "c-m"}}, "Needs_a, Needs_b, Needs_c"),
+        ({"matrix": "cheapest-correct"}, "Needs_medium, Needs_large"),
+    ],
+)
+def test_a_saved_map_for_another_matrix_says_the_way_out(
+    tmp_path: Path, asked: Mapping[str, object], needed: str
+) -> None:
+    folder = make_router(mapping=SAVED).save_pretrained(tmp_path / "router")
+
+    with pytest.raises(ConfigError) as caught:
+        Router.from_pretrained(folder, host=host_with_fake(), **asked)  # type: ignore[arg-type]
+
+    assert (caught.value.key, caught.value.value) == ("mapping.policies", "Ambiguous_Query")
+    assert "'cheapest-correct'" in caught.value.problem
+    assert "mapping=MappingConfig()" in caught.value.fix
+    assert needed in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (MappingConfig(), MappingConfig()),
+        (MappingConfig(models=("more",)), MappingConfig(rules=(TAG,), models=("more",))),
+        (
+            MappingConfig(policies={"Needs_large": "odd-model"}),
+            attrs.evolve(SAVED, policies={"Needs_large": "odd-model"}),
+        ),
+    ],
+)
+def test_a_map_for_another_matrix_is_dropped_where_a_mapping_is_given(
+    tmp_path: Path, given: MappingConfig, found: MappingConfig
+) -> None:
+    folder = make_router(mapping=SAVED).save_pretrained(tmp_path / "router")
+
+    loaded = Router.from_pretrained(folder, matrix="cheapest-correct", mapping=given, host=host_with_fake())
+
+    assert loaded.mapping.config() == found
+
+
+def test_a_loaded_router_needs_its_folder_no_more(tmp_path: Path) -> None:
+    model = FakePolicyModel(cells={"CC": 1.0})
+    parts = {"policy_model_record": FAKE, "tiers": TIERS, "point": POINT, "host": host_with_fake()}
+    known = np.array([1, 5, 2**64 - 1], dtype=np.uint64)
+    router = assemble_router(policy_model=model, training_hashes=lambda: known, **parts)  # type: ignore[arg-type]
+    folder = router.save_pretrained(tmp_path / "router")
+    loaded = Router.from_pretrained(folder, host=host_with_fake())
+
+    shutil.rmtree(folder)
+
+    assert loaded.training_hashes().tolist() == known.tolist()
+    assert (
+        read_checkpoint(loaded.save_pretrained(tmp_path / "again")).training_hashes().tolist()
+        == known.tolist()
+    )
+
+
+class LoadingPlugin:
+    """Offers the policy model `fake`, and does something else where it is loaded."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.meanwhile = meanwhile
+
+    @hookimpl
+    def routesdk_policy_models(self) -> list[Component[FakePolicyModel]]:
+        meanwhile = self.meanwhile
+
+        class Loading(FakePolicyModel):
+            def load(self, folder: Path) -> FakePolicyModel:
+                meanwhile()
+                return super().load(folder)
+
+        return [Component(name="fake", factory=lambda: Loading(cells={"CC": 1.0}))]
+
+
+def test_a_policy_model_whose_files_are_replaced_while_it_loads_is_loaded_again(tmp_path: Path) -> None:
+    folder = make_router({"CC": 1.0}).save_pretrained(tmp_path / "router")
+    turns = [lambda: newer.save_pretrained(folder)]
+    forge(folder, lambda data: data.update(requires=[]))
+    host = make_host(LoadingPlugin(lambda: turns.pop()() if turns else None))
+    newer = make_router({"IC": 1.0}, host=host)
+
+    loaded = Router.from_pretrained(folder, host=host)
+
+    assert loaded.checkpoint_id == read_checkpoint(folder).manifest.id
+    assert loaded.route("Who?").policy == "Complex_Query"
+
+
+def test_a_policy_model_that_cannot_load_what_it_saved_is_named(tmp_path: Path) -> None:
+    folder = make_router().save_pretrained(tmp_path / "router")
+    forge(folder, lambda data: data.update(requires=[]))
+
+    def fail() -> None:
+        raise IndexError("no such row")
+
+    with pytest.raises(CheckpointError) as caught:
+        Router.from_pretrained(folder, host=make_host(LoadingPlugin(fail)))
+
+    assert "'fake' cannot load it (IndexError" in caught.value.problem
+    assert isinstance(caught.value.__cause__, IndexError)
+
+
 # Plugins that a checkpoint needs.
 
 
@@ -1122,6 +1306,53 @@ def test_several_missing_plugins_make_one_command_with_versions(tmp_path: Path) 
 
     assert caught.value.install == "pip install router-extras==1.2"
     assert len(caught.value.missing) == 2
+
+
+class OtherTagPlugin(TagPlugin):
+    """Offers a rule of the same name, by somebody else."""
+
+
+def test_a_part_of_the_same_name_by_another_distribution_does_not_stand_in(tmp_path: Path) -> None:
+    router = make_router(host=host_with_fake(TagPlugin())).with_rule("pinned")
+    folder = router.save_pretrained(tmp_path / "router")
+
+    with pytest.raises(MissingPluginError) as caught:
+        Router.from_pretrained(folder, host=host_with_fake(OtherTagPlugin()))
+
+    said = "rule 'pinned' of TagPlugin, which OtherTagPlugin offers in its place"
+    assert (caught.value.missing, caught.value.install) == ((said,), "pip install TagPlugin")
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted", "fits"),
+    [
+        ("1.0", "1.0", True),
+        ("1.10", "1.9", True),
+        ("2.0", "1.9.9", True),
+        ("1.0.0", "1", True),
+        ("1.9", "1.10", False),
+        ("0.9", "1.0", False),
+        ("1.0", "1.0.1", False),
+    ],
+)
+def test_an_older_plugin_than_the_checkpoint_was_saved_with_counts_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, wanted: str, fits: bool
+) -> None:
+    folder = make_router().save_pretrained(tmp_path / "router")
+    plugins = write_distribution(
+        tmp_path / "plugins", "Fake.Plugin", "fake_of_some_version", PLUGIN, version=installed
+    )
+    monkeypatch.syspath_prepend(str(plugins))
+    named = {"distribution": "fake-plugin", "version": wanted}
+    forge(folder, lambda data: data["requires"][0].update(named))  # type: ignore[index]
+
+    if fits:
+        assert Router.from_pretrained(folder, host=PluginHost()).route("Who?")
+        return
+    with pytest.raises(MissingPluginError) as caught:
+        Router.from_pretrained(folder, host=PluginHost())
+    said = f"policy model 'fake' of fake-plugin {wanted} or newer, where {installed} is installed"
+    assert (caught.value.missing, caught.value.install) == ((said,), f"pip install fake-plugin=={wanted}")
 
 
 class BrokenPlugin:

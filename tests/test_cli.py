@@ -43,7 +43,7 @@ Run = Callable[..., Result]
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an installed plugin that offers the policy model `fake`."""
-    return write_distribution(tmp_path_factory.mktemp("plugins"), "routesdk-fake", "routesdk_fake", PLUGIN)
+    return write_distribution(tmp_path_factory.mktemp("plugins"), "FakePlugin", "routesdk_fake", PLUGIN)
 
 
 @pytest.fixture(scope="module")
@@ -502,8 +502,8 @@ def test_two_plugins_of_one_name_are_a_conflict_that_names_both(
 
     found = {str(row["name"]): row for row in run("plugins", "list", "--json").rows}
 
-    said = ["policy model 'fake' is offered by acme-twin and routesdk-fake"]
-    assert found["acme-twin"]["conflicts"] == found["routesdk-fake"]["conflicts"] == said
+    said = ["policy model 'fake' is offered by FakePlugin and acme-twin"]
+    assert found["acme-twin"]["conflicts"] == found["FakePlugin"]["conflicts"] == said
 
 
 # In processes of their own.

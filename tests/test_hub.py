@@ -56,7 +56,7 @@ class Client:
     """Runs steps with the Hub's own client, in a process with its own cache."""
 
     def __init__(self, folder: Path, address: str) -> None:
-        plugins = write_distribution(folder / "plugins", "routesdk-fake", "routesdk_fake", PLUGIN)
+        plugins = write_distribution(folder / "plugins", "FakePlugin", "routesdk_fake", PLUGIN)
         kept = {"PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV"}
         self.environment = {key: value for key, value in os.environ.items() if key in kept} | {
             "HF_ENDPOINT": address,

@@ -1,4 +1,4 @@
-"""Which models stand on which tiers, and which matrix fits them."""
+"""Which models stand on which tiers, which matrix fits them, and what stays of a saved mapping."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import attrs
 
+from routesdk.config import MappingConfig
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.manifest import Manifest, PartRecord
-from routesdk.types import Tier, distinct_tiers
+from routesdk.types import FrozenMapping, Policy, Tier, distinct_tiers
 
 ANY_TIERS_MATRIX = "cheapest-correct"
 """The matrix taken where the checkpoint's does not fit the number of tiers."""
@@ -88,3 +89,41 @@ def named_matrix(name: str, host: PluginHost, bound: tuple[Tier, ...]) -> PartRe
     )
     options = {"tiers": [tier.name for tier in bound]} if "tiers" in fields else {}
     return PartRecord(kind="matrix", name=name, options=options)
+
+
+def merge_mapping(
+    saved: MappingConfig, given: MappingConfig | None, matrix: str, policies: tuple[Policy, ...]
+) -> MappingConfig:
+    """Put what a caller gives in place of what was saved: field by field, and nothing else is lost.
+
+    Args:
+        saved: The checkpoint's mapping.
+        given: The caller's: fields that hold something replace the saved ones,
+            and one without any clears them all. None keeps them all.
+        matrix: The matrix of the router that is loaded, for errors.
+        policies: What it defines.
+
+    Raises:
+        ConfigError: The saved map names policies that the matrix does not
+            define, and the caller says nothing about mappings.
+    """
+    names = [policy.name for policy in policies]
+    strange = [name for name in saved.policies if name not in names]
+    if given is None and strange:
+        raise ConfigError(
+            "mapping.policies",
+            ", ".join(strange),
+            f"stand in the checkpoint's map, and are no policies of the matrix {matrix!r}",
+            f"Give mapping=MappingConfig() to load it without its mapping, or a map for {', '.join(names)}.",
+        )
+    if given is None:
+        return saved
+    if given == MappingConfig():
+        return given
+    # A map for another matrix's policies says nothing here; whoever gives a mapping knows of the change.
+    kept: Mapping[str, str] = FrozenMapping() if strange else saved.policies
+    return MappingConfig(
+        policies=given.policies or kept,
+        rules=given.rules or saved.rules,
+        models=given.models or saved.models,
+    )

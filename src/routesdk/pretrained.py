@@ -11,23 +11,19 @@ from typing import TYPE_CHECKING, cast
 import attrs
 
 import routesdk
-from routesdk.binding import bind_tiers, choose_matrix, default_matrix
+from routesdk.binding import bind_tiers, choose_matrix, default_matrix, merge_mapping
 from routesdk.card import render_card
 from routesdk.catalogue import Catalogue
 from routesdk.checkpoint import MANIFEST, Checkpoint, read_checkpoint, write_checkpoint
 from routesdk.config import MappingConfig
-from routesdk.errors import (
-    CheckpointError,
-    MissingPluginError,
-    PluginLoadError,
-    UnknownComponentError,
-)
-from routesdk.host import PluginHost
+from routesdk.errors import CheckpointError, RouteSDKError
+from routesdk.host import PluginHost, attempt
 from routesdk.hub import download_checkpoint
 from routesdk.manifest import Calibration, Evidence, Manifest, PartRecord
 from routesdk.mapping import ModelMapping
+from routesdk.requirement import check_plugins, owned
 from routesdk.router import PartNames, Router
-from routesdk.types import OperatingPoint, Tier, distinct_tiers
+from routesdk.types import OperatingPoint, Policy, Tier, distinct_tiers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +33,12 @@ if TYPE_CHECKING:
 
 DEFAULT_LARGE_SHARE = 1 / 3
 """The share of calls that a router sends up where nobody says otherwise."""
+
+_SHOWN = 200
+"""Characters of a name that an error repeats."""
+
+_LOADS = 3
+"""Times that a policy model is loaded, where writers replace its files meanwhile."""
 
 
 def bundled_names() -> tuple[str, ...]:
@@ -58,7 +60,7 @@ def find_checkpoint(name: str | os.PathLike[str], revision: str | None = None) -
     here = None
     if isinstance(name, str) and name in bundled:
         here = Path(str(resources.files("routesdk") / "checkpoints" / name))
-    elif isinstance(name, (str, os.PathLike)) and str(name) and Path(name).is_dir():
+    elif isinstance(name, (str, os.PathLike)) and str(name) and _is_folder(Path(name)):
         here = Path(name)
     if here is not None:
         if revision is not None:
@@ -70,10 +72,18 @@ def find_checkpoint(name: str | os.PathLike[str], revision: str | None = None) -
     if isinstance(name, str) and slash and owner not in ("", ".", "..", "~") and repository.count("/") == 0:
         return download_checkpoint(name, revision=revision)
     raise CheckpointError(
-        str(name),
+        str(name)[:_SHOWN],
         "is neither a bundled router, nor a folder that exists, nor a Hub id",
         f"Bundled: {', '.join(bundled) or 'none'}. A Hub id reads 'owner/name'.",
     )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # A name longer than any path may be, or one with a null character, may still be told what is wrong.
+        return False
 
 
 def load_router(
@@ -92,39 +102,87 @@ def load_router(
     observers: Sequence[Observer] = (),
 ) -> Router:
     """Load a checkpoint and bind its tiers; see `Router.from_pretrained`."""
-    checkpoint = read_checkpoint(find_checkpoint(name, revision))
-    manifest = checkpoint.manifest
     host = PluginHost() if host is None else host
-    _check_plugins(checkpoint, host)
+    checkpoint, policy_model, hashes = _load_parts(find_checkpoint(name, revision), host)
+    manifest = checkpoint.manifest
     serving = bind_tiers(manifest.tiers, medium, large, tiers)
     was_bound = manifest.bound or manifest.tiers
     bound = bind_tiers(was_bound, medium, large, tiers)
-    empty = cast(
-        "PolicyModel", host.build("policy model", manifest.policy_model.name, manifest.policy_model.options)
-    )
-    point: OperatingPoint | float = manifest.operating_point
-    if large_share is not None:
-        point = large_share
-    elif bound != was_bound and manifest.operating_point.large_share is not None:
-        # Gains spread differently for other models: the share is what was meant, not the threshold.
-        point = attrs.evolve(manifest.operating_point, thresholds=())
+    matrix_record = choose_matrix(manifest, matrix, serving, host)
+    policies = _policies(checkpoint, matrix_record, host)
     return assemble_router(
-        policy_model=empty.load(checkpoint.model_folder),
+        policy_model=policy_model,
         policy_model_record=manifest.policy_model,
-        matrix_record=choose_matrix(manifest, matrix, serving, host),
+        matrix_record=matrix_record,
         tiers=serving,
         bound=bound,
-        mapping=mapping or manifest.mapping,
-        point=point,
+        mapping=merge_mapping(manifest.mapping, mapping, matrix_record.name, policies),
+        point=_loaded_point(manifest.operating_point, large_share, bound != was_bound),
         calibration=manifest.calibration,
         evidence=manifest.evidence,
-        training_hashes=checkpoint.training_hashes,
+        training_hashes=lambda: hashes,
         checkpoint_id=manifest.id,
         host=host,
         catalogue=catalogue,
         spend=spend,
         observers=observers,
     )
+
+
+def _load_parts(folder: Path, host: PluginHost) -> tuple[Checkpoint, PolicyModel, NDArray[np.uint64]]:
+    """Read all that a checkpoint's files hold: once it is loaded, the folder may go.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be trusted, or its policy model not loaded.
+        MissingPluginError: It needs a plugin that is not installed.
+    """
+    checkpoint = read_checkpoint(folder)
+    for _ in range(_LOADS):
+        check_plugins(checkpoint, host)
+        part = checkpoint.manifest.policy_model
+        empty = cast("PolicyModel", host.build("policy model", part.name, part.options))
+        loaded, error = attempt(_read_model, checkpoint, empty)
+        if loaded is not None:
+            return checkpoint, *loaded
+        # A writer may have replaced the files since they were checked: then the new ones are what is wanted.
+        newer = read_checkpoint(folder)
+        if newer.manifest.checksum == checkpoint.manifest.checksum:
+            break
+        checkpoint = newer
+    if isinstance(error, RouteSDKError):
+        raise error
+    problem = f"the policy model {part.name!r} cannot load it ({type(error).__name__}: {error})"
+    raise CheckpointError(str(checkpoint.model_folder), problem) from error
+
+
+def _read_model(checkpoint: Checkpoint, empty: PolicyModel) -> tuple[PolicyModel, NDArray[np.uint64]]:
+    return empty.load(checkpoint.model_folder), checkpoint.training_hashes()
+
+
+def _policies(checkpoint: Checkpoint, record: PartRecord, host: PluginHost) -> tuple[Policy, ...]:
+    """Return what a matrix defines; the checkpoint's own must define what it did when that was saved."""
+    manifest = checkpoint.manifest
+    found = cast("Matrix", host.build("matrix", record.name, record.options)).policies
+    if record is manifest.matrix:
+        # A description may be put better in a later version; another name or tier is another decision.
+        now, then = ({(policy.name, policy.tier) for policy in side} for side in (found, manifest.policies))
+        if now != then:
+            differing = ", ".join(sorted({name for name, _ in now ^ then}))
+            raise CheckpointError(
+                str(checkpoint.folder),
+                f"was saved with other policies than the matrix {record.name!r} defines: {differing} differ",
+                f"Install {record.distribution} {record.version} again, or give a matrix by name.",
+            )
+    return found
+
+
+def _loaded_point(saved: OperatingPoint, large_share: float | None, rebound: bool) -> OperatingPoint | float:
+    if large_share is not None:
+        return large_share
+    if rebound and saved.large_share is not None:
+        # Gains spread differently for other models: the share is what was meant, not the threshold.
+        return attrs.evolve(saved, thresholds=())
+    return saved
 
 
 def assemble_router(
@@ -209,17 +267,17 @@ def save_router(router: Router, folder: str | os.PathLike[str]) -> Path:
     mapping = router.mapping.config()
     records = [router.names.policy_model, router.names.matrix]
     records += [PartRecord(kind="rule", name=rule.name) for rule in mapping.rules]
-    owned = [_owned(record, router.host) for record in records]
+    parts = [owned(record, router.host) for record in records]
     manifest = Manifest(
-        policy_model=owned[0],
-        matrix=owned[1],
+        policy_model=parts[0],
+        matrix=parts[1],
         policies=router.matrix.policies,
         tiers=router.tiers,
         bound=router.bound if router.bound != router.tiers else (),
         mapping=mapping,
         operating_point=attrs.evolve(router.operating_point, source="checkpoint"),
         calibration=router.calibration,
-        requires=tuple(record for record in owned if record.distribution != "routesdk"),
+        requires=tuple(record for record in parts if record.distribution != "routesdk"),
         evidence=router.evidence,
         routesdk_version=routesdk.__version__,
     )
@@ -233,35 +291,3 @@ def _no_hashes() -> NDArray[np.uint64]:
     import numpy as np
 
     return np.zeros(0, dtype=np.uint64)
-
-
-def _owned(record: PartRecord, host: PluginHost) -> PartRecord:
-    """Fill in which distribution offers a part."""
-    offered = host.find(record.kind, record.name)
-    return attrs.evolve(record, distribution=offered.distribution, version=offered.version)
-
-
-def _check_plugins(checkpoint: Checkpoint, host: PluginHost) -> None:
-    missing = []
-    for part in checkpoint.manifest.requires:
-        try:
-            host.find(part.kind, part.name)
-        except UnknownComponentError:
-            missing.append(part)
-        except PluginLoadError as error:
-            # Another plugin that is broken might offer the part, but it is known whose part this is.
-            if error.distribution == part.distribution:
-                raise
-            missing.append(part)
-    if missing:
-        wanted = sorted(
-            {
-                f"{part.distribution}=={part.version}" if part.version else part.distribution
-                for part in missing
-            }
-        )
-        raise MissingPluginError(
-            str(checkpoint.folder),
-            tuple(f"{part.kind} {part.name!r} of {part.distribution}" for part in missing),
-            f"pip install {' '.join(wanted)}",
-        )

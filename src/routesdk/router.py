@@ -149,7 +149,9 @@ class Router:
                 to leave the cheapest tier; with more than two tiers, that
                 share of those who reach a tier climb on. None keeps the
                 checkpoint's operating point.
-            mapping: Policy map and rules in place of the checkpoint's.
+            mapping: Policy map, rules and models: each that holds something
+                replaces the checkpoint's, and the others stay. An empty
+                `MappingConfig()` clears all three.
             host: Where parts are found; None loads built-in and installed ones.
             catalogue: Models and prices; None takes the bundled one.
             spend: Where spent money is counted; None counts in memory.
@@ -158,7 +160,8 @@ class Router:
         Raises:
             CheckpointError: Nothing of that name can be loaded, or what was found cannot be trusted.
             MissingPluginError: The checkpoint needs a plugin that is not installed.
-            ConfigError: A tier, a share or a model is out of range.
+            ConfigError: A tier, a share or a model is out of range, or the
+                checkpoint's policy map names no policies of the matrix asked for.
         """
         from routesdk.pretrained import load_router
 
@@ -185,7 +188,7 @@ class Router:
 
         Args:
             config: `[router]`.
-            mapping: `[mapping]`; an empty one keeps the checkpoint's.
+            mapping: `[mapping]`; what it leaves empty stays as in the checkpoint.
             options: Further arguments of `from_pretrained`.
         """
         loaded = cls.from_pretrained(
