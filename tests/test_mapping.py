@@ -322,6 +322,66 @@ def test_a_refused_model_falls_to_the_nearest_cheaper_tier_first() -> None:
     assert orders == ["c-m", "b-m", "a-m", "d-m", "extra"]
 
 
+FOUR = [Tier(name, f"{name}-m") for name in ("a", "b", "c", "d")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "policy_map", "proposals", "order"),
+    [
+        # Nobody proposes anything: the default, cheaper tiers, dearer tiers, the rest.
+        ("For_b", {}, [], ["b-m", "a-m", "c-m", "d-m", "extra"]),
+        ("For_a", {}, [], ["a-m", "b-m", "c-m", "d-m", "extra"]),
+        # A proposal on the ladder: the other proposals and the default come before its neighbours.
+        ("For_a", {}, ["d-m"], ["d-m", "a-m", "c-m", "b-m", "extra"]),
+        ("For_a", {}, ["d-m", "extra", "b-m"], ["d-m", "extra", "b-m", "a-m", "c-m"]),
+        ("For_d", {}, ["b-m", "b-m", "c-m"], ["b-m", "c-m", "d-m", "a-m", "extra"]),
+        # Off the ladder, the policy's own tier is where counting begins.
+        ("For_b", {}, ["extra"], ["extra", "b-m", "a-m", "c-m", "d-m"]),
+        ("For_c", {"For_c": "odd"}, [], ["odd", "c-m", "b-m", "a-m", "d-m", "extra"]),
+        ("For_c", {"For_c": "odd"}, ["extra"], ["extra", "odd", "c-m", "b-m", "a-m", "d-m"]),
+        ("For_c", {"For_c": "odd"}, ["a-m"], ["a-m", "odd", "b-m", "c-m", "d-m", "extra"]),
+    ],
+)
+def test_a_refusal_moves_to_proposals_then_to_the_default_then_down_then_up(
+    policy: str, policy_map: dict[str, str], proposals: list[str], order: list[str]
+) -> None:
+    found: list[str] = []
+    for _ in order:
+        rules = [*map(Propose, proposals), Refuse(frozenset(found))]
+        mapping = make_mapping(*rules, tiers=FOUR, models=["extra"], policy_map=policy_map)
+        context = make_context(policy=policy, models=[tier.model for tier in FOUR])
+        found.append(mapping.choose(context).model)
+
+    assert found == order
+
+
+def test_a_proposal_that_was_skipped_is_no_fallback() -> None:
+    rules = (Propose(LARGE), Propose("unheard-of"), Refuse(frozenset({LARGE})))
+
+    assert make_mapping(*rules, on_error="skip").choose(make_context()).model == MEDIUM
+
+
+def test_a_number_that_json_does_not_know_is_no_option_of_a_saved_rule() -> None:
+    @attrs.frozen(kw_only=True)
+    class Odd:
+        limit: float
+
+        def propose(self, context: RouteContext) -> Proposal | None:
+            return None
+
+    class Plugin:
+        @hookimpl
+        def routesdk_rules(self) -> list[Component[Odd]]:
+            return [Component(name="odd", factory=Odd)]
+
+    rule = ActiveRule.build(RuleConfig(name="odd", options={"limit": float("inf")}), make_host(Plugin()))
+
+    with pytest.raises(ConfigError) as caught:
+        make_mapping().with_rule(rule).config()
+
+    assert caught.value.key == "mapping.rules.odd"
+
+
 def test_every_refusal_on_the_way_is_in_the_trace() -> None:
     tiers = [Tier(name, f"{name}-m") for name in ("a", "b", "c")]
     mapping = make_mapping(Refuse(frozenset({"c-m"})), Refuse(frozenset({"b-m"})), tiers=tiers)
@@ -540,7 +600,8 @@ def test_a_budget_that_is_no_amount_of_money_is_named(budget: object) -> None:
         make_router().with_budget(budget)  # type: ignore[arg-type]
 
     assert caught.value.key == "rule.cost-budget.budget_usd"
-    assert caught.value.value == repr(budget)
+    # Options are kept as they cannot be changed: a list as a tuple.
+    assert caught.value.value == repr(tuple(budget) if isinstance(budget, list) else budget)
 
 
 @pytest.mark.parametrize("share", [0, -0.5, 1.01, float("nan"), "most"])
@@ -651,6 +712,19 @@ def test_the_order_of_the_list_is_respected(rules: list[object], policy: str) ->
     stages = [step.stage for step in choice.trace if step.stage is not Stage.SKIPPED]
     order = [Stage.DEFAULT, Stage.OVERRIDE, Stage.CONSTRAINT]
     assert stages == sorted(stages, key=order.index)
+
+
+@settings(max_examples=60)
+@given(_rules, _policies)
+def test_an_allowed_proposal_comes_before_any_other_model(rules: list[object], policy: str) -> None:
+    banned = frozenset[str]().union(*(rule.models for rule in rules if isinstance(rule, Refuse)))
+    proposals = [rule.answer for rule in rules if isinstance(rule, Propose) and rule.answer in _MODELS]
+
+    choice = choose(rules, policy)
+
+    wanted = [model for model in [*proposals, f"{policy[-1]}-m"] if model not in banned]
+    if isinstance(choice, Choice) and wanted:
+        assert choice.model == wanted[0]
 
 
 @settings(max_examples=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -182,8 +182,8 @@ class ModelMapping:
         rules = tuple(rule.config for rule in self.rules if rule.config is not None)
         for config in rules:
             try:
-                json.dumps(unstructure(config))
-            except TypeError as error:
+                json.dumps(unstructure(config), allow_nan=False)
+            except (TypeError, ValueError) as error:
                 raise ConfigError(
                     f"mapping.rules.{config.name}",
                     str(config.options)[:80],
@@ -237,6 +237,9 @@ class ModelMapping:
     def choose(self, context: RouteContext) -> Choice:
         """Apply the rules: the first proposal wins, then constraints move it to an allowed model.
 
+        A refusal moves the decision to the next proposal, then to the policy's
+        default, then to the nearest cheaper tier, then to dearer ones.
+
         Raises:
             PolicyParseError: The matrix defines no such policy.
             RuleError: A rule raised, or returned something else than the contract allows.
@@ -247,7 +250,8 @@ class ModelMapping:
         if not self.rules:
             return default
         model, steps = self._override(context, default)
-        model, more = self._constrain(context, model)
+        proposed = [step.model for step in steps if step.stage is Stage.OVERRIDE]
+        model, more = self._constrain(context, model, proposed)
         return Choice(model, (*steps, *more))
 
     def _default_step(self, policy: str, model: str) -> TraceStep:
@@ -285,11 +289,13 @@ class ModelMapping:
             return UnknownModelError(proposal.model, tuple(sorted(self.known)), f"rule {rule.name!r}")
         return None
 
-    def _constrain(self, context: RouteContext, chosen: str) -> tuple[str, list[TraceStep]]:
+    def _constrain(
+        self, context: RouteContext, chosen: str, proposed: list[str]
+    ) -> tuple[str, list[TraceStep]]:
         constraints = [rule for rule in self.rules if isinstance(rule.part, Constraint)]
         refusals: list[tuple[str, str, str]] = []
         skipped: dict[int, TraceStep] = {}
-        for model in (chosen, *self._fallbacks(chosen)) if constraints else ():
+        for model in self._candidates(context.policy, chosen, proposed) if constraints else ():
             for place, rule in enumerate(constraints):
                 refusal, error = _ask(rule, context, model)
                 if error is not None:
@@ -305,12 +311,24 @@ class ModelMapping:
             return chosen, []
         raise NoModelAllowedError(tuple(f"{what} by {who} ({why})" for who, what, why in refusals))
 
-    def _fallbacks(self, chosen: str) -> Iterable[str]:
-        """Order the other models: the nearest cheaper tier first, then dearer ones, then the rest."""
+    def _candidates(self, policy: str, chosen: str, proposed: list[str]) -> Iterator[str]:
+        """Yield the chosen model, then the others in the order in which a refusal moves the decision.
+
+        These are the other proposals in the order of the list, the policy's
+        default, the nearest cheaper tier first and then the dearer ones, and
+        whatever else the mapping knows.
+        """
+        # Nearly always the first is allowed, and the rest need not be put in order.
+        yield chosen
         ladder = [tier.model for tier in self.tiers]
-        place = ladder.index(chosen) if chosen in ladder else len(ladder)
-        ordered = [*reversed(ladder[:place]), *ladder[place:], *self.defaults.values(), *self.models]
-        return [model for model in dict.fromkeys(ordered) if model != chosen]
+        if chosen in ladder:
+            place = ladder.index(chosen)
+        else:
+            served = next(each.tier for each in self.policies if each.name == policy)
+            place = [tier.name for tier in self.tiers].index(served)
+        by_tier = [ladder[place], *reversed(ladder[:place]), *ladder[place + 1 :]]
+        ordered = [*proposed, self.defaults[policy], *by_tier, *self.defaults.values(), *self.models]
+        yield from (model for model in dict.fromkeys(ordered) if model != chosen)
 
 
 def _ask(rule: ActiveRule, context: RouteContext, model: str) -> tuple[Refusal | None, Exception | None]:
