@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routesdk.plugins.linear.heads import quantised
+from routesdk.plugins.linear.link import fit_link
 from routesdk.plugins.linear.mixture import (
     NODES,
     WEIGHTS,
-    fit_link,
     grade_probabilities,
     one_pair_cells,
     shifts,
@@ -56,7 +56,7 @@ def test_cells_are_probabilities_and_one_row_gives_what_a_batch_gives(
 
 
 def test_without_loadings_the_joint_is_the_product_of_marginals() -> None:
-    cells = two_tier_cells(grade_probabilities(np.array([[0.3, -0.2, 1.0, -2.0]]), np.zeros((4, 5))))
+    cells = two_tier_cells(grade_probabilities(np.array([[0.3, -0.2, 1.0, -2.0]]), np.zeros((4, len(NODES)))))
 
     table = cells.reshape(3, 3)
     np.testing.assert_allclose(table, np.outer(table.sum(axis=1), table.sum(axis=0)), atol=1e-12)
@@ -84,7 +84,7 @@ def simulated(rows: int, loading: float) -> tuple[np.ndarray, np.ndarray]:
 def test_scale_offset_and_loading_are_found_again() -> None:
     link = fit_link(*simulated(3000, 1.2))
 
-    np.testing.assert_allclose(link.scale[0], 0.5, atol=0.15)
+    np.testing.assert_allclose(link.correct, 0.5 * np.eye(3), atol=0.15)
     np.testing.assert_allclose(link.offset[0], 0.4, atol=0.15)
     np.testing.assert_allclose(np.abs(link.loading[0]), 1.2, atol=0.25)
 
@@ -104,7 +104,7 @@ def test_rows_that_a_model_was_not_graded_on_teach_it_nothing() -> None:
 
     after = fit_link(np.concatenate([logits, np.full((100, 2, 3), 3.0)]), np.concatenate([labels, gaps]))
 
-    np.testing.assert_allclose(after.scale, before.scale, atol=1e-6)
+    np.testing.assert_allclose(after.correct, before.correct, atol=1e-6)
     np.testing.assert_allclose(after.loading, before.loading, atol=1e-6)
 
 

@@ -23,6 +23,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Blend = tuple[tuple[Head, float], ...]
+"""Heads with their shares, which sum to one."""
+
+
+@attrs.frozen(eq=False)
+class Mixed:
+    """A calibrated logit as a sum of heads' logits.
+
+    Attributes:
+        terms: Outputs with their factors.
+        offset: Added to the sum.
+        loading: What one unit of hidden difficulty adds.
+    """
+
+    terms: tuple[tuple[Output, float], ...]
+    offset: float
+    loading: float
+
+    @classmethod
+    def alone(cls, outputs: Sequence[tuple[Output, float]]) -> Mixed:
+        """Mix outputs that are calibrated each by itself."""
+        return cls(
+            terms=tuple((output, share * output.scale) for output, share in outputs),
+            offset=sum(share * output.offset for output, share in outputs),
+            loading=sum(share * output.loading for output, share in outputs),
+        )
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -70,38 +95,32 @@ class BoundHeads:
                 notices.append(
                     f"{tier.model} was never learned: the generic head of the {tier.name} tier predicts"
                 )
-        outputs = [[(head.correct, share) for head, share in blend] for blend in blends]
-        outputs += [[(head.abstained, share) for head, share in blend] for blend in blends]
-        return cls._laid_out(heads, outputs, tuple(notices))
+        return cls._laid_out(heads, _mixed(heads, blends), tuple(notices))
 
     @classmethod
-    def _laid_out(
-        cls, heads: Heads, outputs: Sequence[Sequence[tuple[Output, float]]], notices: tuple[str, ...]
-    ) -> BoundHeads:
-        width = len(outputs)
+    def _laid_out(cls, heads: Heads, mixed: Sequence[Mixed], notices: tuple[str, ...]) -> BoundHeads:
+        width = len(mixed)
         table = np.zeros((heads.buckets.shape[1], width + 1), dtype=np.float32)
         shapes = np.zeros((SHAPES, width), dtype=np.float32)
-        offset, loading = np.zeros(width), np.zeros(width)
-        reference = np.zeros((len(heads.reference), width), dtype=np.float32)
-        for at, blend in enumerate(outputs):
-            for output, share in blend:
-                offset[at] += share * output.offset
-                loading[at] += share * output.loading
+        offset = np.array([each.offset for each in mixed])
+        reference = np.tile(offset.astype(np.float32), (len(heads.reference), 1))
+        for at, each in enumerate(mixed):
+            for output, factor in each.terms:
                 if output.column is None:
+                    offset[at] += factor * output.constant
+                    reference[:, at] += factor * output.constant
                     continue
-                factor = share * output.scale
-                # Calibration is linear in the logit, so it is done here once and for all.
+                # Calibration is linear in the logits, so it is done here once and for all.
                 table[:, at] += heads.buckets[output.column] * np.float32(factor * heads.steps[output.column])
                 shapes[:, at] += heads.shapes[output.column] * np.float32(factor)
                 offset[at] += factor * heads.bias[output.column]
                 reference[:, at] += heads.reference[:, output.column] * np.float32(factor)
-            reference[:, at] += sum(share * output.offset for output, share in blend)
         table[:, -1] = heads.rarity
         return cls(
             table=table,
             shapes=shapes,
             offset=offset.astype(np.float32),
-            shift=shifts(loading),
+            shift=shifts(np.array([each.loading for each in mixed])),
             reference=reference,
             notices=notices,
         )
@@ -135,3 +154,21 @@ class BoundHeads:
             return PredictionBatch(cells=two_tier_cells(grades), cut=cut, notices=notices)
         weights = np.broadcast_to(WEIGHTS, (len(grades), len(WEIGHTS)))
         return PredictionBatch(weights=weights, grades=grades.transpose(0, 3, 1, 2), cut=cut, notices=notices)
+
+
+def _mixed(heads: Heads, blends: Sequence[Blend]) -> list[Mixed]:
+    """Calibrate the tiers' logits: of correct, then of abstained."""
+    whole = [blend[0][0] for blend in blends if len(blend) == 1]
+    link = heads.pair(*whole) if len(blends) == len(whole) == 2 else None
+    if link is None:
+        correct = [Mixed.alone([(head.correct, share) for head, share in blend]) for blend in blends]
+        abstained = [Mixed.alone([(head.abstained, share) for head, share in blend]) for blend in blends]
+        return [*correct, *abstained]
+    mixed = []
+    for at in range(2):
+        terms = [(head.correct, float(link.correct[at, other])) for other, head in enumerate(whole)]
+        mixed.append(Mixed(tuple(terms), float(link.offset[0, at]), float(link.loading[0, at])))
+    for at, head in enumerate(whole):
+        terms = [(head.abstained, float(link.abstained[at]))]
+        mixed.append(Mixed(tuple(terms), float(link.offset[1, at]), float(link.loading[1, at])))
+    return mixed

@@ -23,21 +23,27 @@ WEIGHTS_FILE = "linear.safetensors"
 HEADS_FILE = "linear.json"
 FORMAT = 1
 
+LINK = 14
+"""Numbers that calibrate a pair of heads."""
+
+_ARRAYS = ("buckets", "steps", "shapes", "bias", "rarity", "reference", "pairs", "links")
 _FIX = "Load another checkpoint, or train this one again."
 
 
 @attrs.frozen(kw_only=True)
 class Output:
-    """One logit of a head, and how the hidden difficulty moves it.
+    """One logit of a head, and how it is calibrated where it stands by itself.
 
     Attributes:
         column: Column of the weights; None where the logit is the same for all queries.
+        constant: That logit, where it is.
         scale: Factor that makes the logit calibrated.
         offset: Added to it.
         loading: What one unit of hidden difficulty adds.
     """
 
     column: int | None
+    constant: float = 0.0
     scale: float
     offset: float
     loading: float
@@ -74,6 +80,42 @@ class HeadTable:
     models: tuple[Head, ...]
     tiers: tuple[Head, ...]
 
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """All heads: the models', then the tiers'."""
+        return (*self.models, *self.tiers)
+
+
+@attrs.frozen(eq=False)
+class PairLink:
+    """How two heads are calibrated with each other.
+
+    Attributes:
+        correct: Weight of each head's logit of correct in each one's, (2, 2).
+        abstained: Factors of the logits of abstaining, (2,).
+        offset: Added to the logits, (2, 2): correct, abstained.
+        loading: What one unit of hidden difficulty adds, (2, 2).
+    """
+
+    correct: NDArray[np.floating]
+    abstained: NDArray[np.floating]
+    offset: NDArray[np.floating]
+    loading: NDArray[np.floating]
+
+    @classmethod
+    def read(cls, link: NDArray[np.float32]) -> PairLink:
+        """Read a row of `Heads.links`."""
+        shaped = link.astype(np.float64)
+        return cls(
+            shaped[:4].reshape(2, 2), shaped[4:6], shaped[6:10].reshape(2, 2), shaped[10:].reshape(2, 2)
+        )
+
+    def turned(self) -> PairLink:
+        """Return the same for the two heads in the other order."""
+        return PairLink(
+            self.correct[::-1, ::-1], self.abstained[::-1], self.offset[:, ::-1], self.loading[:, ::-1]
+        )
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class Heads:
@@ -87,6 +129,8 @@ class Heads:
         bias: (columns,) intercepts.
         rarity: (2 ** bits,) inverse document frequency of each bucket.
         reference: (rows, columns) logits of rows that the heads did not learn from.
+        pairs: (pairs, 2) numbers of two heads that were calibrated with each other.
+        links: (pairs, `LINK`) how: see `PairLink`.
     """
 
     table: HeadTable
@@ -96,10 +140,23 @@ class Heads:
     bias: NDArray[np.float32]
     rarity: NDArray[np.float16]
     reference: NDArray[np.float16]
+    pairs: NDArray[np.int16]
+    links: NDArray[np.float32]
 
     def model(self, name: str) -> Head | None:
         """Return the head of a model; None where it was never learned."""
         return next((head for head in self.table.models if head.name == name), None)
+
+    def pair(self, one: Head, other: Head) -> PairLink | None:
+        """Return how two heads were calibrated with each other; None where they were not."""
+        heads = self.table.heads
+        wanted = heads.index(one), heads.index(other)
+        for (first, second), link in zip(self.pairs.tolist(), self.links, strict=True):
+            if wanted == (first, second):
+                return PairLink.read(link)
+            if wanted == (second, first):
+                return PairLink.read(link).turned()
+        return None
 
     def blend(self, place: float) -> tuple[tuple[Head, float], ...]:
         """Return the generic heads around a place on the price ladder, with their shares.
@@ -126,10 +183,7 @@ class Heads:
 
     def save(self, folder: Path) -> None:
         """Write two files into a folder."""
-        arrays = {
-            name: np.ascontiguousarray(getattr(self, name))
-            for name in ("buckets", "steps", "shapes", "bias", "rarity", "reference")
-        }
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         # Written by hand: the library's own writer makes files that only their owner can read.
         (folder / WEIGHTS_FILE).write_bytes(save(arrays))
         text = json.dumps(unstructure(self.table), indent=1, sort_keys=True, allow_nan=False)
@@ -157,6 +211,8 @@ class Heads:
             bias=arrays["bias"],
             rarity=arrays["rarity"],
             reference=arrays["reference"],
+            pairs=arrays["pairs"],
+            links=arrays["links"],
         )
 
 
@@ -189,7 +245,7 @@ def _read_table(file: Path) -> HeadTable:
 
 
 def _check_arrays(file: Path, arrays: Mapping[str, NDArray[np.generic]], table: HeadTable) -> None:
-    outputs = [each for head in (*table.models, *table.tiers) for each in (head.correct, head.abstained)]
+    outputs = [each for head in table.heads for each in (head.correct, head.abstained)]
     used = [output.column for output in outputs]
     columns = 1 + max((column for column in used if column is not None), default=-1)
     buckets = 1 << table.bits
@@ -200,6 +256,8 @@ def _check_arrays(file: Path, arrays: Mapping[str, NDArray[np.generic]], table: 
         "bias": ((columns,), np.float32),
         "rarity": ((buckets,), np.float16),
         "reference": ((None, columns), np.float16),
+        "pairs": ((None, 2), np.int16),
+        "links": ((None, LINK), np.float32),
     }
     for name, (shape, kind) in wanted.items():
         array = arrays.get(name)
@@ -211,5 +269,8 @@ def _check_arrays(file: Path, arrays: Mapping[str, NDArray[np.generic]], table: 
         if not fits or array.dtype != kind:
             found = f"{array.dtype} of shape {array.shape}"
             raise CheckpointError(str(file), f"holds {found} as {name}, which does not fit its heads", _FIX)
-        if kind is not np.int8 and not np.isfinite(cast("NDArray[np.floating]", array)).all():
+        if issubclass(kind, np.floating) and not np.isfinite(cast("NDArray[np.floating]", array)).all():
             raise CheckpointError(str(file), f"holds {name} that are not finite", _FIX)
+    pairs = cast("NDArray[np.int16]", arrays["pairs"])
+    if len(pairs) != len(arrays["links"]) or not ((pairs >= 0) & (pairs < len(table.heads))).all():
+        raise CheckpointError(str(file), "holds pairs that do not fit its heads", _FIX)

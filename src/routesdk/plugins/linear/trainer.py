@@ -11,10 +11,10 @@ import numpy as np
 
 from routesdk.pipeline.split import folds
 from routesdk.plugins.linear import LinearTrainerConfig
-from routesdk.plugins.linear.calibrate import Judged, model_heads, tier_heads
+from routesdk.plugins.linear.calibrate import Judged, model_heads, pair_links, tier_heads
 from routesdk.plugins.linear.design import Scaling, all_features
 from routesdk.plugins.linear.features import Hasher
-from routesdk.plugins.linear.heads import Heads, HeadTable, quantised
+from routesdk.plugins.linear.heads import LINK, Heads, HeadTable, quantised
 from routesdk.plugins.linear.rows import Rows, read_rows
 from routesdk.plugins.linear.solver import Design, fit_logistic
 from routesdk.plugins.linear.tasks import Task, list_tasks, log_odds
@@ -70,9 +70,11 @@ class LinearTrainer:
             models=model_heads(rows, judged, columns),
             tiers=tier_heads(rows, judged, columns, job.tiers),
         )
+        pairs = pair_links(rows, judged, len(table.tiers))
         chosen = np.random.default_rng(job.seed).permutation(len(judged.logits))
         reference = judged.logits[np.sort(chosen[: self.config.reference_rows])]
-        _rounded(table, weights, scaling, reference[:, list(columns)]).save(job.output)
+        heads = _rounded(table, weights, scaling, reference[:, list(columns)])
+        attrs.evolve(heads, pairs=pairs[0], links=pairs[1]).save(job.output)
         return job.output
 
     def _fit(
@@ -122,6 +124,8 @@ def _rounded(table: HeadTable, weights: Weights, scaling: Scaling, reference: Fl
         bias=(matrix[:, -1] - shapes @ scaling.mean).astype(np.float32),
         rarity=scaling.rarity,
         reference=reference.astype(np.float16),
+        pairs=np.zeros((0, 2), dtype=np.int16),
+        links=np.zeros((0, LINK), dtype=np.float32),
     )
 
 
