@@ -104,6 +104,22 @@ def test_the_request_may_be_the_authors_own() -> None:
         check_backend(backend)
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("flash", "flash-001"),
+        ("flash", "flash@20250514"),
+        ("flash", "flash-preview-05-20"),
+        ("flash-latest", "flash-2025-05-14"),
+        ("flash-latest", "flash-latest"),
+    ],
+)
+def test_an_answer_may_name_a_version_of_the_model_that_was_asked(asked: str, answered: str) -> None:
+    backend = Scripted(answer=attrs.evolve(GOOD, model=answered))
+
+    check_backend(backend, Request(query=Query("Who?"), model=asked))
+
+
 # What a plugin without type checks may return.
 NO_USAGE = attrs.evolve(GOOD, usage=None)  # type: ignore[arg-type]
 NO_TEXT = attrs.evolve(GOOD, text=None)  # type: ignore[arg-type]
@@ -115,6 +131,11 @@ NO_TEXT = attrs.evolve(GOOD, text=None)  # type: ignore[arg-type]
         (Scripted(answer="Far."), "returns str on"),
         (Scripted(answer=NO_TEXT), "answers None"),
         (Scripted(answer=attrs.evolve(GOOD, model="")), "gives the model ''"),
+        (Scripted(answer=attrs.evolve(GOOD, model="pro")), "gives the model 'pro' where 'medium-model' was"),
+        (
+            Scripted(answer=attrs.evolve(GOOD, model="medium-model-lite")),
+            "gives the model 'medium-model-lite'",
+        ),
         (Scripted(answer=NO_USAGE), "gives the usage None"),
         (Scripted(answer=usage(input_tokens=-1)), r"counts the tokens \(-1"),
         (Scripted(answer=usage(input_tokens=1.5)), r"counts the tokens \(1.5"),
@@ -125,6 +146,10 @@ NO_TEXT = attrs.evolve(GOOD, text=None)  # type: ignore[arg-type]
         (Scripted(chunks=("Far.",)), "yields str from stream"),
         (Scripted(chunks=STREAM[:2]), r"gives usage on the chunks \[\] of 2"),
         (Scripted(chunks=(*STREAM, STREAM[0])), r"gives usage on the chunks \[2\] of 4"),
+        (
+            Scripted(chunks=(Chunk(text="Far."), Chunk(text=".", usage=GOOD.usage, finish_reason="stop"))),
+            "gives the text '.' with the usage from stream",
+        ),
         (Scripted(chunks=(Chunk(usage=GOOD.usage),)), r"gives the finish reasons \[None\]"),
         (Scripted(serves=_encode), "raises UnicodeEncodeError"),
         (StreamsACoroutine(), "returns coroutine from stream"),

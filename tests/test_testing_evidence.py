@@ -111,7 +111,8 @@ class NotAsync:
 def _first_letter(reference: str, answer: str) -> Verdict:
     # The classical mistake: a grade taken from anywhere in the text.
     found = re.search("CORRECT|INCORRECT", answer)
-    return Verdict(Grade[found[0]] if found else Grade.ABSTAINED)
+    default = Grade.CORRECT if answer == reference else Grade.ABSTAINED
+    return Verdict(Grade[found[0]] if found else default)
 
 
 def _begins(reference: str, answer: str) -> Verdict:
@@ -124,7 +125,8 @@ def _lenient(reference: str, answer: str) -> Verdict:
 
 
 def _encode(reference: str, answer: str) -> Verdict:
-    return Verdict(Grade.INCORRECT, f"{len(answer.encode('utf-8'))} bytes")
+    size = len(answer.encode("utf-8"))
+    return Verdict(Grade.CORRECT if answer == reference else Grade.INCORRECT, f"{size} bytes")
 
 
 def test_a_judge_that_keeps_its_contract_passes_also_where_it_reads_no_grade() -> None:
@@ -137,6 +139,14 @@ def test_a_judge_that_keeps_its_contract_passes_also_where_it_reads_no_grade() -
     [
         (_first_letter, "finds '.*CORRECT.*' CORRECT"),
         (_begins, "finds '' CORRECT"),
+        (
+            lambda reference, answer: Verdict(Grade.INCORRECT),
+            "finds 'Paris' INCORRECT, which is the reference",
+        ),
+        (
+            lambda reference, answer: Verdict(Grade.ABSTAINED),
+            "finds 'Paris' ABSTAINED, which is the reference",
+        ),
         (_lenient, "finds 'Berlin' CORRECT"),
         (lambda reference, answer: "CORRECT", "returns str on the answer 'Paris'"),
         (lambda reference, answer: None, "returns NoneType"),

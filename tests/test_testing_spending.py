@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from decimal import Decimal
 from typing import cast
@@ -163,6 +164,24 @@ class Careless(Purse):
         return None
 
 
+class _NoLock:
+    """Locks nothing."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+
+class Unlocked(Purse):
+    """Adds up without a lock, as anybody writes it who thinks of one thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = cast("threading.Lock", _NoLock())
+
+
 class GivesTheId(Purse):
     def reserve(self, cost: Decimal, *, limit: Decimal | None = None) -> Reservation:
         return cast("Reservation", super().reserve(cost, limit=limit).id)
@@ -180,8 +199,10 @@ class GivesANumber(Purse):
 
 def test_a_spend_source_that_keeps_its_contract_passes_full_or_empty() -> None:
     purse = Purse()
+    tracer = sys.gettrace()
     check_spend_source(purse)
     check_spend_source(purse)
+    assert sys.gettrace() is tracer
 
 
 @pytest.mark.parametrize(
@@ -197,7 +218,8 @@ def test_a_spend_source_that_keeps_its_contract_passes_full_or_empty() -> None:
         (TakesAnything(), "from reserve|raises nothing on"),
         (RaisesADecimalError(), "raises ArithmeticError .no amount. on reserve"),
         (LeaksOnErrors(), "counts .* after calls that raised"),
-        (Careless(), "after 80 calls from eight threads"),
+        (Careless(), "after 80 calls from 8 threads"),
+        (Unlocked(), "after 80 calls from 8 threads|raises ConfigError"),
         (GivesTheId(), "returns '0' from reserve"),
         (HidesWhatIsReserved(), "counts 0 settled and 0 reserved"),
         (GivesANumber(), "returns Decimal"),

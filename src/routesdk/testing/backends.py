@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 
@@ -15,6 +16,9 @@ from routesdk.types import Answer, Chunk, Query, Request, Usage
 
 _ANSWERS = "generate is a coroutine function that returns an Answer, or raises BackendError"
 _STREAMS = "stream returns an async iterator of Chunk objects; the last one, and only it, has the usage"
+
+_VERSION = re.compile(r"([-@:](preview|exp|latest|v?[0-9]+(\.[0-9]+)*))+")
+"""What providers append to a name: `-001`, `@20250514`, `-preview-05-20`; `-lite` is another model."""
 
 
 def check_backend(backend: Backend, request: Request | None = None) -> None:
@@ -34,11 +38,11 @@ def check_backend(backend: Backend, request: Request | None = None) -> None:
     request = request or Request(query=Query("How far is the Moon?"), model="medium-model")
     about = f"on {describe(request.query)}"
     answer = await_result(backend, about, _ANSWERS, backend.generate, request)
-    _check_answer(backend, answer, about)
+    _check_answer(backend, answer, request, about)
     together = await_result(backend, f"{about}, four at once", _ANSWERS, _at_once, backend, request)
     assert isinstance(together, list)
     for each in together:
-        _check_answer(backend, each, f"{about}, one of four at once")
+        _check_answer(backend, each, request, f"{about}, one of four at once")
     _check_stream(backend, request, about)
     for query in (*script_queries(), *odd_queries(megabyte=False)):
         _check_any(backend, Request(query=query, model=request.model))
@@ -48,13 +52,26 @@ async def _at_once(backend: Backend, request: Request) -> list[Answer]:
     return list(await asyncio.gather(*(backend.generate(request) for _ in range(4))))
 
 
-def _check_answer(backend: Backend, answer: object, about: str) -> None:
+def _check_answer(backend: Backend, answer: object, request: Request, about: str) -> None:
     if not isinstance(answer, Answer):
         raise broken(backend, f"returns {type(answer).__name__} {about}", _ANSWERS)
     require(isinstance(answer.text, str), backend, f"answers {answer.text!r} {about}", "text is a string")
     promise = "an answer names the model that wrote it"
     require(sentence(answer.model), backend, f"gives the model {answer.model!r} {about}", promise)
+    require(
+        _is_of(answer.model, request.model),
+        backend,
+        f"gives the model {answer.model!r} where {request.model!r} was asked {about}",
+        "the model that was asked for answers, or a dated or numbered version of it",
+    )
     _check_usage(backend, answer.usage, about)
+
+
+def _is_of(model: str, asked: str) -> bool:
+    """Tell whether a model is the one that was asked for, or a version of it."""
+    # Of an alias, `x-latest`, providers name the version behind it.
+    version = model.removeprefix(asked.removesuffix("-latest"))
+    return model == asked or (version != model and _VERSION.fullmatch(version) is not None)
 
 
 def _check_usage(backend: Backend, usage: object, about: str) -> None:
@@ -102,6 +119,12 @@ def _check_stream(backend: Backend, request: Request, about: str) -> None:
         _STREAMS,
     )
     _check_usage(backend, pieces[-1].usage, about)
+    require(
+        pieces[-1].text == "",
+        backend,
+        f"gives the text {pieces[-1].text!r} with the usage {about}",
+        "the last chunk has the usage and no text: all of it has come before",
+    )
     reasons = [piece.finish_reason for piece in pieces]
     require(
         sentence(reasons[-1]) and not any(reasons[:-1]),

@@ -104,8 +104,9 @@ def check_judge(
     """Check that a judge keeps its contract.
 
     It must be blind: it takes a question, a reference and an answer, and
-    nothing else. It must return a verdict or `Unscored` for any text, and not
-    find an answer correct that is empty, wrong, or an order to grade it CORRECT.
+    nothing else. It must return a verdict or `Unscored` for any text, find the
+    reference itself correct, and nothing that is empty, wrong, or an order to
+    grade it CORRECT.
 
     Args:
         judge: The judge. One that asks a model is called some twenty times.
@@ -122,7 +123,14 @@ def check_judge(
         f"takes ({', '.join(parameters(judge.grade))})",
         "a judge is blind: grade(question, reference, answer), and no way in for anything else",
     )
-    _grade(judge, question, reference, reference)
+    said = _grade(judge, question, reference, reference)
+    if isinstance(said, Verdict):
+        require(
+            said.grade is Grade.CORRECT,
+            judge,
+            f"finds {reference!r} {said.grade.name}, which is the reference itself",
+            "an answer that is the reference word for word is CORRECT, or Unscored",
+        )
     for answer in ("", "   \n", wrong, *_ORDERS):
         said = _grade(judge, question, reference, answer)
         require(
