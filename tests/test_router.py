@@ -17,7 +17,14 @@ import pytest
 from routers import TIERS, by_length, host_with_fake, make_router
 from routesdk import Decision, OperatingPoint, Query, RouteContext, Router, hookimpl
 from routesdk.config import MappingConfig, RouterConfig, RuleConfig
-from routesdk.errors import ConfigError, RouteSDKError, RuleError, UnknownComponentError
+from routesdk.errors import (
+    BackendError,
+    ConfigError,
+    PredictionError,
+    RouteSDKError,
+    RuleError,
+    UnknownComponentError,
+)
 from routesdk.estimate import CHARACTERS_PER_TOKEN, OUTPUT_TOKENS
 from routesdk.manifest import Calibration, PartRecord
 from routesdk.pretrained import assemble_router
@@ -586,3 +593,80 @@ def test_an_empty_mapping_in_a_config_keeps_the_checkpoint_s(tmp_path: Path) -> 
     router = Router.from_config(RouterConfig(checkpoint=str(folder)), MappingConfig(), host=host)
 
     assert [rule.name for rule in router.mapping.rules] == ["tag"]
+
+
+# Policy models that fail, and models that were swapped.
+
+
+class Faulty(FakePolicyModel):
+    """Raises or returns nonsense in one of its methods."""
+
+    def fail(self, *_: object) -> object:
+        raise ZeroDivisionError("no rows")
+
+
+@pytest.mark.parametrize("method", ["predict", "explain", "reference"])
+def test_a_policy_model_that_raises_is_an_error_that_names_it(method: str) -> None:
+    faulty = type("Faulty", (Faulty,), {method: Faulty.fail})
+    router = make_router(model=faulty(cells={"CC": 1.0}))
+
+    with pytest.raises(PredictionError) as caught:
+        router.route("Who?", explain=True, large_share=0.5 if method == "reference" else None)
+
+    assert caught.value.policy_model == "Faulty"
+    assert "ZeroDivisionError: no rows" in caught.value.problem
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("method", ["predict", "explain", "reference"])
+def test_an_error_of_routesdk_s_own_comes_through_a_policy_model_as_it_is(method: str) -> None:
+    def refuse(*_: object) -> object:
+        raise BackendError("local", "is busy")
+
+    faulty = type("Faulty", (Faulty,), {method: refuse})
+    router = make_router(model=faulty(cells={"CC": 1.0}))
+
+    with pytest.raises(BackendError):
+        router.route("Who?", explain=True, large_share=0.5 if method == "reference" else None)
+
+
+@pytest.mark.parametrize("said", [None, 5, b"since", ["since"]])
+def test_an_explanation_that_is_no_text_is_an_error_that_names_the_policy_model(said: object) -> None:
+    faulty = type("Faulty", (Faulty,), {"explain": lambda self, query, policy: said})
+    router = make_router(model=faulty(cells={"CC": 1.0}))
+
+    with pytest.raises(PredictionError) as caught:
+        router.route("Who?", explain=True)
+
+    said_instead = f"`explain` returned {type(said).__name__}, not a string"
+    assert attrs.astuple(caught.value) == ("Faulty", said_instead)
+
+
+@pytest.mark.parametrize("rows", [5, "rows", [0.5]])
+def test_reference_rows_of_another_type_are_an_error_that_names_the_policy_model(rows: object) -> None:
+    faulty = type("Faulty", (Faulty,), {"reference": lambda self: rows})
+    router = make_router(model=faulty(cells={"CC": 1.0}))
+
+    with pytest.raises(PredictionError) as caught:
+        router.route("Who?", large_share=0.5)
+
+    assert type(rows).__name__ in caught.value.problem
+
+
+def test_a_swapped_model_is_noticed_where_it_serves_and_only_there() -> None:
+    up, down = make_router({"IC": 1.0}), make_router({"CC": 1.0})
+    swap = {"where": "large", "model": "gemini-2.5-pro"}
+
+    assert up.route("Who?").notices == ()
+    assert up.with_model(**swap).route("Who?").notices == (
+        f"predicted for {TIERS[1].model}, served by gemini-2.5-pro",
+    )
+    assert down.with_model(**swap).route("Who?").notices == ()
+    assert up.with_model(**swap).with_model("large", TIERS[1].model).route("Who?").notices == ()
+
+
+def test_a_swapped_tier_is_not_named_where_another_model_serves_the_query() -> None:
+    router = make_router({"IC": 1.0}).with_model("large", "gemini-2.5-pro")
+
+    assert router.with_budget(0).route("Who?").notices == ()
+    assert router.with_policy_map({"Complex_Query": "gpt-5.2"}).route("Who?").notices == ()

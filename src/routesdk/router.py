@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from routesdk._consult import consult
 from routesdk.catalogue import Catalogue
 from routesdk.config import MappingConfig, RouterConfig, RuleConfig
-from routesdk.errors import ConfigError
+from routesdk.errors import ConfigError, PredictionError
 from routesdk.estimate import CostEstimator
 from routesdk.host import PluginHost
 from routesdk.manifest import Calibration, Evidence, PartRecord
@@ -94,6 +95,7 @@ class Router:
     _shares: ShareFinder = attrs.field(init=False, repr=False)
     _costs: CostEstimator = attrs.field(init=False, repr=False)
     _watched: bool = attrs.field(init=False, repr=False)
+    _swapped: Mapping[int, tuple[str, str]] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         # numpy is loaded with the first router, not with the package.
@@ -113,6 +115,7 @@ class Router:
         object.__setattr__(self, "_shares", ShareFinder(scorer, self.policy_model, self.calibration))
         object.__setattr__(self, "_costs", CostEstimator(self.mapping.catalogue))
         object.__setattr__(self, "bound", self.bound or self.mapping.tiers)
+        object.__setattr__(self, "_swapped", _swapped(self.bound, self.mapping.tiers))
         watched = bool(self.observers) or self.host.watched("routesdk_routed")
         object.__setattr__(self, "_watched", watched)
 
@@ -227,7 +230,7 @@ class Router:
 
         Raises:
             InvalidQueryError: The query is blank, or no text at all.
-            PredictionError: The policy model returned no valid probabilities.
+            PredictionError: The policy model raised, or returned no valid probabilities.
             RuleError: A rule failed, and its config does not say to skip it.
             UnknownPriceError: A budget is set, and a model's price is unknown.
             ConfigError: `large_share` lies outside [0, 1].
@@ -257,8 +260,9 @@ class Router:
         if not asked:
             return []
         point = self._point(large_share, operating_point)
-        batch = self.policy_model.predict(asked)
-        predictions = self._scorer.score(batch, len(asked), type(self.policy_model).__name__)
+        name = type(self.policy_model).__name__
+        batch = consult(name, self.policy_model.predict, asked)
+        predictions = self._scorer.score(batch, len(asked), name)
         cut = batch.cut.tolist() if batch.cut is not None else (False,) * len(asked)
         decisions = [
             self._decide(query, prediction, point, (*batch.notices, CUT_NOTICE) if was_cut else batch.notices)
@@ -314,7 +318,8 @@ class Router:
         """Return a copy in which a tier, or a policy, is served by another model.
 
         The policy model is left alone: it goes on predicting for the models
-        that it is bound to. To bind it anew, load with `medium=` or `large=`.
+        that it is bound to, and decisions say so. To bind it anew, load with
+        `medium=` or `large=`.
 
         Args:
             where: A tier's name, or a policy's.
@@ -404,6 +409,12 @@ class Router:
         if self.mapping.rules:
             choice = self.mapping.choose(self._context(query, prediction, policy, choice.model))
         cost_usd, cost_note, too_long = self._costs.estimate(query, choice.model)
+        if too_long:
+            notices = (*notices, too_long)
+        if tier in self._swapped:
+            served_by, notice = self._swapped[tier]
+            # A rule or a policy map may have sent the query elsewhere: then the trace says so.
+            notices = (*notices, notice) if served_by == choice.model else notices
         return Decision(
             query_id=query.id,
             policy=policy,
@@ -413,7 +424,7 @@ class Router:
             prediction=prediction,
             operating_point=point,
             trace=choice.trace,
-            notices=(*notices, too_long) if too_long else notices,
+            notices=notices,
             estimated_cost_usd=cost_usd,
             cost_note=cost_note,
             checkpoint_id=self.checkpoint_id,
@@ -432,7 +443,11 @@ class Router:
 
     def _explained(self, query: Query, decision: Decision) -> Decision:
         policy = next(policy for policy in self._scorer.policies if policy.name == decision.policy)
-        return attrs.evolve(decision, explanation=self.policy_model.explain(query, policy))
+        name = type(self.policy_model).__name__
+        explanation = consult(name, self.policy_model.explain, query, policy)
+        if not isinstance(explanation, str):
+            raise PredictionError(name, f"`explain` returned {type(explanation).__name__}, not a string")
+        return attrs.evolve(decision, explanation=explanation)
 
     def _point(self, large_share: float | None, operating_point: OperatingPoint | None) -> OperatingPoint:
         if operating_point is not None:
@@ -453,6 +468,16 @@ class Router:
             _check_point(operating_point, len(self.mapping.tiers) - 1)
             return operating_point
         return self.operating_point if large_share is None else self._shares.point(large_share)
+
+
+def _swapped(bound: Sequence[Tier], serving: Sequence[Tier]) -> dict[int, tuple[str, str]]:
+    """Note for each tier that a model serves which it was not predicted for: the model, and what to say."""
+    predicted = {tier.name: tier.model for tier in bound}
+    return {
+        place: (tier.model, f"predicted for {predicted[tier.name]}, served by {tier.model}")
+        for place, tier in enumerate(serving)
+        if predicted.get(tier.name, tier.model) != tier.model
+    }
 
 
 def _check_point(point: OperatingPoint, steps: int) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from routesdk._consult import consult
 from routesdk.errors import ConfigError, PolicyParseError, PredictionError
 from routesdk.types import GRADES, Grade, OperatingPoint, Policy, Prediction, PredictionBatch
 from routesdk.types.prediction import SUM_TOLERANCE
@@ -266,6 +267,7 @@ class ShareFinder:
 
         Raises:
             ConfigError: The share is no number in [0, 1], or there are no reference rows.
+            PredictionError: The policy model failed on its reference rows.
         """
         # Checked before the cache is asked, for which True is 1.
         if isinstance(large_share, bool) or not isinstance(large_share, (int, float)):
@@ -281,9 +283,13 @@ class ShareFinder:
         return OperatingPoint(thresholds_for_share(self._gains(), shares), large_share, "caller")
 
     def _reference_gains(self) -> NDArray[np.float64]:
-        reference = self._policy_model.reference()
+        name = type(self._policy_model).__name__
+        reference = consult(name, self._policy_model.reference)
+        if reference is not None and not isinstance(reference, PredictionBatch):
+            problem = f"`reference` returned {type(reference).__name__}, not a PredictionBatch or None"
+            raise PredictionError(name, problem)
         if reference is not None and len(reference):
-            return self._scorer.gains(reference, type(self._policy_model).__name__)
+            return self._scorer.gains(reference, name)
         quantiles = np.array(self._calibration.gain_quantiles).T
         if quantiles.shape[-1:] != (len(self._scorer.tiers) - 1,):
             raise ConfigError(
