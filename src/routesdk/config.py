@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import attrs
-from attrs.validators import ge, gt, in_, le, lt, min_len, optional
+from attrs.validators import deep_iterable, ge, gt, in_, le, lt, optional
 
+from routesdk._checked import checked, named
 from routesdk.errors import ConfigError
 from routesdk.structure import structure
-from routesdk.types import FrozenMapping, frozen, usd
+from routesdk.types import FrozenMapping, frozen, frozen_throughout, usd
+
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
-# Converters of their own: type checkers lose the type variables of a generic one.
-def _options(options: Mapping[str, object]) -> FrozenMapping[str, object]:
-    return frozen(options)
+# Converters of their own: type checkers lose the type variables of a generic one. What is
+# of the wrong type passes through, for the check to name it.
+def _options(options: Mapping[str, object]) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", frozen_throughout(options))
 
 
-def _policies(policies: Mapping[str, str]) -> FrozenMapping[str, str]:
-    return frozen(policies)
+def _policies(policies: Mapping[str, str]) -> Mapping[str, str]:
+    return frozen(policies) if isinstance(policies, Mapping) else policies
 
 
-@attrs.frozen(kw_only=True)
+def _rules(rules: Iterable[RuleConfig]) -> tuple[RuleConfig, ...]:
+    return tuple(rules) if isinstance(rules, list) else cast("tuple[RuleConfig, ...]", rules)
+
+
+def _models(models: Iterable[str]) -> tuple[str, ...]:
+    return tuple(models) if isinstance(models, list) else cast("tuple[str, ...]", models)
+
+
+def _variable(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not _VARIABLE.fullmatch(value):
+        # Whoever writes the key itself here must not find it in a log.
+        problem, fix = "not the name of an environment variable", "Write its name, never the key itself."
+        raise ConfigError(attribute.name, "(not shown)", problem, fix)
+
+
+def _max_usd(value: Decimal | float | int | str | None) -> Decimal | None:
+    return None if value is None else usd(value, key="max_usd")
+
+
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class RuleConfig:
     """One rule of a mapping, by name.
 
@@ -35,12 +61,12 @@ class RuleConfig:
         on_error: `raise`, or `skip`: pass the rule over and note it in the trace.
     """
 
-    name: str = attrs.field(validator=min_len(1))
+    name: str = attrs.field(validator=named)
     options: Mapping[str, object] = attrs.field(factory=FrozenMapping, converter=_options)
     on_error: str = attrs.field(default="raise", validator=in_(("raise", "skip")))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class MappingConfig:
     """From policy to model: `[mapping]`.
 
@@ -51,11 +77,11 @@ class MappingConfig:
     """
 
     policies: Mapping[str, str] = attrs.field(factory=FrozenMapping, converter=_policies)
-    rules: tuple[RuleConfig, ...] = ()
-    models: tuple[str, ...] = ()
+    rules: tuple[RuleConfig, ...] = attrs.field(default=(), converter=_rules)
+    models: tuple[str, ...] = attrs.field(default=(), converter=_models, validator=deep_iterable(named))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class RouterConfig:
     """Which router, bound to which models: `[router]`.
 
@@ -68,15 +94,15 @@ class RouterConfig:
         decision_log: JSONL file that every decision is appended to.
     """
 
-    checkpoint: str = attrs.field(default="default", validator=min_len(1))
-    revision: str | None = None
-    medium: str | None = None
-    large: str | None = None
+    checkpoint: str = attrs.field(default="default", validator=named)
+    revision: str | None = attrs.field(default=None, validator=optional(named))
+    medium: str | None = attrs.field(default=None, validator=optional(named))
+    large: str | None = attrs.field(default=None, validator=optional(named))
     large_share: float | None = attrs.field(default=None, validator=optional([ge(0.0), le(1.0)]))
-    decision_log: str | None = None
+    decision_log: str | None = attrs.field(default=None, validator=optional(named))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class OracleConfig:
     """How evidence is made: `[oracle]`.
 
@@ -92,18 +118,18 @@ class OracleConfig:
         api_key_env: Environment variable that holds the key; never the key.
     """
 
-    benchmark: str = "simpleqa"
-    backend: str = "gemini"
-    judge: str = "gemini"
-    matrix: str = "nine-cell"
-    analyst: str = "heuristic"
+    benchmark: str = attrs.field(default="simpleqa", validator=named)
+    backend: str = attrs.field(default="gemini", validator=named)
+    judge: str = attrs.field(default="gemini", validator=named)
+    matrix: str = attrs.field(default="nine-cell", validator=named)
+    analyst: str = attrs.field(default="heuristic", validator=named)
     test_share: float = attrs.field(default=0.2, validator=[gt(0.0), lt(1.0)])
     concurrency: int = attrs.field(default=16, validator=ge(1))
-    max_usd: Decimal | None = attrs.field(default=None, converter=attrs.converters.optional(usd))
-    api_key_env: str = "GEMINI_API_KEY"
+    max_usd: Decimal | None = attrs.field(default=None, converter=_max_usd)
+    api_key_env: str = attrs.field(default="GEMINI_API_KEY", validator=_variable)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class QLoRAConfig:
     """Adapter and quantisation settings that SFT and DPO share.
 
@@ -117,12 +143,12 @@ class QLoRAConfig:
     """
 
     rank: int = attrs.field(default=16, validator=ge(1))
-    alpha: float = attrs.field(default=32.0, validator=gt(0.0))
+    alpha: float = attrs.field(default=32.0, validator=[gt(0.0), lt(math.inf)])
     dropout: float = attrs.field(default=0.05, validator=[ge(0.0), lt(1.0)])
     bits: int = attrs.field(default=4, validator=in_((4, 8, 16)))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class SFTConfig:
     """Supervised fine-tuning.
 
@@ -133,13 +159,13 @@ class SFTConfig:
         max_tokens: Rows longer than this are cut from the oldest turn.
     """
 
-    epochs: float = attrs.field(default=3.0, validator=gt(0.0))
-    learning_rate: float = attrs.field(default=2e-4, validator=gt(0.0))
+    epochs: float = attrs.field(default=3.0, validator=[gt(0.0), lt(math.inf)])
+    learning_rate: float = attrs.field(default=2e-4, validator=[gt(0.0), lt(math.inf)])
     batch_size: int = attrs.field(default=16, validator=ge(1))
     max_tokens: int = attrs.field(default=1024, validator=ge(16))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class DPOConfig:
     """Direct preference optimisation, starting from the SFT adapter.
 
@@ -152,13 +178,13 @@ class DPOConfig:
     Source: Rafailov et al., DPO (arXiv:2305.18290), for beta = 0.1.
     """
 
-    epochs: float = attrs.field(default=1.0, validator=gt(0.0))
-    learning_rate: float = attrs.field(default=5e-6, validator=gt(0.0))
-    beta: float = attrs.field(default=0.1, validator=gt(0.0))
+    epochs: float = attrs.field(default=1.0, validator=[gt(0.0), lt(math.inf)])
+    learning_rate: float = attrs.field(default=5e-6, validator=[gt(0.0), lt(math.inf)])
+    beta: float = attrs.field(default=0.1, validator=[gt(0.0), lt(math.inf)])
     batch_size: int = attrs.field(default=16, validator=ge(1))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class TrainConfig:
     """How a router is trained: `[train]`.
 
@@ -171,15 +197,15 @@ class TrainConfig:
         dpo: Preference settings.
     """
 
-    trainer: str = "linear"
-    base_model: str | None = None
+    trainer: str = attrs.field(default="linear", validator=named)
+    base_model: str | None = attrs.field(default=None, validator=optional(named))
     seed: int = attrs.field(default=0, validator=ge(0))
     qlora: QLoRAConfig = attrs.field(factory=QLoRAConfig)
     sft: SFTConfig = attrs.field(factory=SFTConfig)
     dpo: DPOConfig = attrs.field(factory=DPOConfig)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class EvaluateConfig:
     """How a router is judged: `[evaluate]`.
 
@@ -192,7 +218,7 @@ class EvaluateConfig:
     seed: int = attrs.field(default=0, validator=ge(0))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class Config:
     """All of `routesdk.toml`."""
 
@@ -212,7 +238,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     """
     file = Path(path)
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(
             "file", str(file), f"cannot be read ({error.strerror})", "Check the path."

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 
+from routesdk._checked import described, shown, type_name, validator_text
 from routesdk.errors import ConfigError, RouteSDKError
-from routesdk.types import usd
+from routesdk.types import FrozenMapping, usd
 
 if TYPE_CHECKING:
     import cattrs
@@ -90,7 +91,18 @@ def _converter() -> cattrs.Converter:
     configure_union_passthrough(bool | int | float | str | None, converter)
     converter.register_unstructure_hook(Decimal, str)
     converter.register_unstructure_hook(Path, str)
+    # JSON and TOML know neither read-only tables nor what stands in a field of type `object`.
+    converter.register_unstructure_hook_func(lambda kind: kind is object, _thaw)
+    converter.register_unstructure_hook(FrozenMapping, _thaw)
     return converter
+
+
+def _thaw(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _thaw(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_thaw(item) for item in value]
+    return value if type(value) is object else _converter().unstructure(value)
 
 
 def _exactly(kind: type) -> Callable[[object, object], object]:
@@ -98,7 +110,7 @@ def _exactly(kind: type) -> Callable[[object, object], object]:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
         if type(value) is not kind:
-            raise TypeError(f"is {_type_name(value)}, not {_TYPE_NAMES[kind]}")
+            raise TypeError(f"is {type_name(value)}, not {described(kind)}")
         if kind is float and value != value:
             raise ValueError("is not a number")
         return value
@@ -106,31 +118,15 @@ def _exactly(kind: type) -> Callable[[object, object], object]:
     return check
 
 
-_TYPE_NAMES: dict[type, str] = {
-    int: "a whole number",
-    float: "a number",
-    str: "a string",
-    bool: "true or false",
-    list: "a list",
-    tuple: "a list",
-    dict: "a table",
-    type(None): "nothing",
-}
-
-
-def _type_name(value: object) -> str:
-    return _TYPE_NAMES.get(type(value), type(value).__name__)
-
-
 def _decimal(value: object, _: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise TypeError(f"is {_type_name(value)}, not an amount")
+        raise TypeError(f"is {type_name(value)}, not an amount")
     return usd(value)
 
 
 def _path(value: object, _: object) -> Path:
     if not isinstance(value, (str, Path)):
-        raise TypeError(f"is {_type_name(value)}, not a path")
+        raise TypeError(f"is {type_name(value)}, not a path")
     return Path(value)
 
 
@@ -144,7 +140,7 @@ def _strict_table(kind: type, converter: cattrs.Converter) -> Callable[[object, 
 
     def check(value: object, as_kind: object) -> object:
         if not isinstance(value, Mapping):
-            raise TypeError(f"is {_type_name(value)}, not a table of keys")
+            raise TypeError(f"is {type_name(value)}, not a table of keys")
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"has the key {key!r}, which is not a string")
@@ -165,7 +161,7 @@ def _strict_mapping(kind: object, converter: cattrs.Converter) -> Callable[[obje
 
     def read(value: object, _: object) -> object:
         if not isinstance(value, Mapping):
-            raise TypeError(f"is {_type_name(value)}, not a table of keys")
+            raise TypeError(f"is {type_name(value)}, not a table of keys")
         return dict(read_all(value, every))
 
     return read
@@ -210,7 +206,7 @@ def _strict_sequence(kind: object, converter: cattrs.Converter) -> Callable[[obj
 
     def read(value: object, _: object) -> object:
         if not isinstance(value, (list, tuple, set, frozenset)):
-            raise TypeError(f"is {_type_name(value)}, not a list")
+            raise TypeError(f"is {type_name(value)}, not a list")
         if as_list is not None:
             return build(as_list(list(value), every))
         if len(value) != len(items):
@@ -235,9 +231,7 @@ def _explain(error: BaseException, data: object, cls: type, where: str, source: 
         return attrs.evolve(leaf, key=joined, source=source)
     if isinstance(leaf, KeyError):
         return ConfigError(key, "nothing", "is required", "Add it.", source)
-    text = str(leaf.args[0] if leaf.args else leaf).replace(f"Length of '{field}'", "its length")
-    text = text.removeprefix(f"'{field}' ").partition(" (got ")[0].partition(": ")[0]
-    return ConfigError(key, _show(value), text, "Correct the value.", source)
+    return ConfigError(key, shown(value, key), validator_text(leaf, field), "Correct the value.", source)
 
 
 def _dotted(path: list[str]) -> str:
@@ -282,9 +276,5 @@ def _unknown_key(error: BaseException, path: list[str], data: object, source: st
     known = [field.name for field in attrs.fields(error.cl)]  # type: ignore[attr-defined]
     near = difflib.get_close_matches(name, known, n=1)
     fix = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known) or 'none'}."
-    return ConfigError(_dotted([*path, name]), _show(_value_in(data, name)), "no such key", fix, source)
-
-
-def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+    key = _dotted([*path, name])
+    return ConfigError(key, shown(_value_in(data, name), key), "no such key", fix, source)

@@ -12,7 +12,7 @@ from routesdk.types.decision import (
     Stage,
     TraceStep,
 )
-from routesdk.types.frozen import FrozenMapping, frozen
+from routesdk.types.frozen import FrozenMapping, frozen, frozen_throughout
 from routesdk.types.money import EXACT, NANO_USD, Price, Reservation, Spend, Usage, usd
 from routesdk.types.policy import GRADES, Grade, Label, Policy, Tier, distinct_tiers
 from routesdk.types.prediction import Prediction, PredictionBatch
@@ -56,5 +56,6 @@ __all__ = [
     "Verdict",
     "distinct_tiers",
     "frozen",
+    "frozen_throughout",
     "usd",
 ]

@@ -41,3 +41,12 @@ class FrozenMapping(Mapping[K, V]):
 def frozen(data: Mapping[Any, Any] | None) -> FrozenMapping[Any, Any]:
     """Return `data` as a read-only copy; a mapping that is read-only already is returned as it is."""
     return data if isinstance(data, FrozenMapping) else FrozenMapping(data)
+
+
+def frozen_throughout(value: object) -> object:
+    """Return plain data with its tables read-only and its lists as tuples, at any depth; it can be hashed."""
+    if isinstance(value, Mapping):
+        return FrozenMapping({key: frozen_throughout(item) for key, item in value.items()})
+    if isinstance(value, (list, tuple)):
+        return tuple(frozen_throughout(item) for item in value)
+    return frozenset(value) if isinstance(value, set) else value
