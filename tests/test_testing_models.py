@@ -152,6 +152,30 @@ def test_a_policy_model_whose_predictions_break_a_promise_is_caught(spoil: Chang
         check_policy_model(Broken(spoil=spoil))
 
 
+def test_a_policy_model_may_save_what_a_tokenizer_needs() -> None:
+    check_policy_model(SavesATokenizer())
+    check_policy_model(SavesATokenizerModel())
+
+
+def _by_kernel(queries: Sequence[Query], batch: PredictionBatch) -> PredictionBatch:
+    # Large batches take another path on a GPU, and differ in what float16 can tell.
+    table = cells(batch)
+    table[:, 0] += 1e-3 * (len(queries) > 1)
+    table[:, 3] -= 1e-3 * (len(queries) > 1)
+    return attrs.evolve(batch, cells=table)
+
+
+def test_a_policy_model_that_differs_between_batches_passes_with_a_tolerance_that_is_stated() -> None:
+    model = Broken(spoil=_by_kernel)
+
+    with broken("alone than in a batch"):
+        check_policy_model(model)
+    check_policy_model(model, tolerance=2e-3)
+    check_policy_model(RoundsOnLoading(), tolerance=2e-3)
+    with broken("alone than in a batch"):
+        check_policy_model(model, tolerance=5e-4)
+
+
 def test_policy_names_that_stand_twice_are_caught() -> None:
     def twice(queries: Sequence[Query], batch: PredictionBatch) -> PredictionBatch:
         return PredictionBatch(policies=np.full((len(batch), 2), 0.5), policy_names=("A", "A"))
@@ -227,6 +251,48 @@ class SavesItsFolder(Saves):
         (folder / "more.json").write_text(json.dumps({"from": str(folder)}))
 
 
+class SavesATokenizer(Saves):
+    def add(self, folder: Path) -> None:
+        for name in ("merges.txt", "chat_template.jinja", "README.md"):
+            (folder / name).write_text("un er\n月", encoding="utf-8")
+
+
+class SavesATokenizerModel(Saves):
+    """A tokenizer's binary file, which must be whole as any other."""
+
+    TOKENIZER = b"\x0a\x0e\x0a\x05<unk>\x15\x00\x00\x00\x00\x18\x02"
+
+    def add(self, folder: Path) -> None:
+        (folder / "tokenizer.model").write_bytes(self.TOKENIZER)
+
+    def load(self, folder: Path) -> FakePolicyModel:
+        file = folder / "tokenizer.model"
+        if not file.is_file() or file.read_bytes() != self.TOKENIZER:
+            raise CheckpointError(str(file), "is not whole")
+        return super().load(folder)
+
+
+class SavesAPickleAsTokenizer(Saves):
+    def add(self, folder: Path) -> None:
+        (folder / "tokenizer.model").write_bytes(pickle.dumps([1.0]))
+
+
+class SavesAPickleAsText(Saves):
+    def add(self, folder: Path) -> None:
+        (folder / "vocab.txt").write_bytes(pickle.dumps([1.0]))
+
+
+class SavesCode(Saves):
+    def add(self, folder: Path) -> None:
+        (folder / "modeling.py").write_text("x = 1\n")
+
+
+class RoundsOnLoading(Broken):
+    def load(self, folder: Path) -> FakePolicyModel:
+        super().load(folder)
+        return FakePolicyModel(cells={"CC": 0.401, "IC": 0.349, "II": 0.25})
+
+
 class ForgetsOnLoading(Broken):
     def load(self, folder: Path) -> FakePolicyModel:
         super().load(folder)
@@ -268,6 +334,10 @@ class RaisesWhatJSONRaises(Broken):
         (SavesNothing(), "saves no file"),
         (SavesAPickle(), r"saves weights\.pkl\. "),
         (SavesAPickleInDisguise(), "weights.safetensors, which is not what it is called"),
+        (SavesAPickleAsTokenizer(), "tokenizer.model, which is not what it is called"),
+        (SavesAPickleAsText(), "vocab.txt, which is not what it is called"),
+        (SavesCode(), r"saves modeling\.py\. "),
+        (RoundsOnLoading(), "predicts otherwise after save and load"),
         (SavesBrokenJSON(), "more.json, which is not what it is called"),
         (SavesItsFolder(), "writes a local path into more.json"),
         (FakePolicyModel(cells=lambda query: CELLS), "raises CheckpointError .* from save"),

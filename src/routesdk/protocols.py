@@ -143,7 +143,7 @@ class PolicyModel(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write everything into an existing, empty folder: safetensors and JSON, never pickle."""
+        """Write everything into an existing, empty folder: safetensors, JSON and text, never pickle."""
         ...
 
     def load(self, folder: Path) -> PolicyModel:

@@ -6,17 +6,18 @@ import json
 import shutil
 import struct
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from routesdk.errors import CheckpointError
 from routesdk.protocols import PolicyModel
 from routesdk.testing.verdict import must_raise, require
 
-_PROMISE = "a policy model is saved as safetensors and JSON, never as pickle or code"
+_PROMISE = "a policy model is saved as safetensors, JSON and text, never as pickle or code"
 
 
 def check_files(part: object, folder: Path) -> None:
-    """Check that a folder holds safetensors and JSON alone, and tells nothing of the machine.
+    """Check that a folder holds safetensors, JSON and a tokenizer's files alone, and no path of the machine.
 
     Raises:
         AssertionError: A file is of another kind, or holds a local path.
@@ -25,7 +26,7 @@ def check_files(part: object, folder: Path) -> None:
     require(bool(files), part, "saves no file", _PROMISE)
     for file in files:
         name = file.relative_to(folder).as_posix()
-        good = {".json": _is_json, ".safetensors": _is_safetensors}.get(file.suffix)
+        good = _KINDS.get(file.suffix.lower())
         require(good is not None, part, f"saves {name}", _PROMISE)
         # The name proves nothing: a pickle may be called model.safetensors.
         require(
@@ -34,6 +35,19 @@ def check_files(part: object, folder: Path) -> None:
         content = file.read_bytes()
         local = str(folder).encode() in content
         require(not local, part, f"writes a local path into {name}", "checkpoints hold no local path")
+
+
+def _is_text(file: Path) -> bool:
+    try:
+        return "\0" not in file.read_text(encoding="utf-8")
+    except ValueError:
+        return False
+
+
+def _is_tokenizer(file: Path) -> bool:
+    # SentencePiece writes a protocol buffer, whose first field is its list of pieces. A pickle begins
+    # with its protocol (0x80), or in protocol 0 with printable text; an archive with PK.
+    return file.read_bytes()[:1] == b"\x0a"
 
 
 def _is_json(file: Path) -> bool:
@@ -56,8 +70,24 @@ def _is_safetensors(file: Path) -> bool:
     return isinstance(header, dict)
 
 
+_KINDS: Mapping[str, Callable[[Path], bool]] = {
+    ".json": _is_json,
+    ".safetensors": _is_safetensors,
+    ".txt": _is_text,
+    ".jinja": _is_text,
+    ".md": _is_text,
+    ".model": _is_tokenizer,
+}
+"""Suffix of a file that a checkpoint may hold → whether the content is what the suffix says."""
+
+# Vocabularies and templates have no end of their own, and a card says nothing that loading needs.
+_MAY_BE_CUT = (".txt", ".jinja", ".md")
+
+
 def check_loading(model: PolicyModel, folder: Path) -> None:
     """Check that damage is refused: a folder without files, and each file missing or cut in half.
+
+    Text files are left alone: loading may do without them, and half a text is a text.
 
     Args:
         model: The policy model whose `load` is asked.
@@ -71,7 +101,7 @@ def check_loading(model: PolicyModel, folder: Path) -> None:
     for file in sorted(folder.rglob("*")):
         if not file.is_file():
             continue
-        for damage in ("missing", "cut in half"):
+        for damage in () if file.suffix.lower() in _MAY_BE_CUT else ("missing", "cut in half"):
             with tempfile.TemporaryDirectory(prefix="routesdk-check-") as name:
                 copy = Path(shutil.copytree(folder, Path(name) / "copy"))
                 harmed = copy / file.relative_to(folder)
