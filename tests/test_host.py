@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -191,6 +192,23 @@ def test_a_distribution_without_a_name_goes_by_its_entry_point(install: Callable
     found = report(host, "nameless")
     assert (found.distribution, found.version, found.errors) == ("nameless_plugin", "", ())
     assert host.judge("of-nobody") == FakeJudge()
+
+
+def test_metadata_that_cannot_be_read_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unreadable(importlib.metadata.Distribution):
+        def read_text(self, filename: str) -> str | None:
+            raise KeyError("Name")
+
+        def locate_file(self, path: object) -> Path:  # type: ignore[override]
+            raise NotImplementedError
+
+    point = importlib.metadata.EntryPoint("odd", "routesdk.plugins.tag", "routesdk")
+    vars(point)["dist"] = Unreadable()
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **given: [point])
+
+    found = report(PluginHost(builtins=False), "odd")
+
+    assert (found.distribution, found.version, found.errors) == ("routesdk.plugins.tag", "", ())
 
 
 def test_every_broken_plugin_at_once_leaves_the_good_one_working(install: Callable[..., None]) -> None:

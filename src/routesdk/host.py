@@ -305,12 +305,13 @@ class PluginHost:
         self._admit(loaded, lambda: importlib.import_module(dotted))
 
     def _load_entry_point(self, point: importlib.metadata.EntryPoint) -> None:
-        # Metadata without a name or a version is not valid, and is installed all the same.
-        distribution = (point.dist.name if point.dist else "") or point.value
-        version = (point.dist.version if point.dist else "") or ""
+        # Metadata without a name or a version is not valid, and is installed all the same: some releases
+        # of Python then answer None, and some raise.
+        stated, version = (attempt(getattr, point.dist, key, None)[0] for key in ("name", "version"))
+        distribution = stated or point.value
         taken = any(loaded.name == point.name for loaded in self._plugins)
         name = f"{distribution}:{point.name}" if taken else point.name
-        self._admit(_Loaded(name, distribution, version), point.load)
+        self._admit(_Loaded(name, distribution, version or ""), point.load)
 
     def _load_object(self, plugin: object) -> None:
         name = plugin.__name__ if isinstance(plugin, (ModuleType, type)) else type(plugin).__name__
