@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from routesdk.dataset import (
     write_examples,
 )
 from routesdk.errors import ConfigError, DatasetError
-from routesdk.types import Example, Grade, Message, Outcome, Query
+from routesdk.types import Example, Grade, Message, Outcome, Query, Usage
 
 # Any code point, lone surrogates and control characters among them.
 texts = st.text(st.characters(exclude_categories=()), max_size=20)
@@ -38,13 +39,27 @@ queries = st.builds(
 )
 
 
+counts = st.none() | st.integers(0, 10**6)
+usages = st.builds(
+    Usage,
+    input_tokens=counts,
+    output_tokens=counts,
+    thinking_tokens=st.integers(0, 9),
+    cost_usd=st.none() | st.decimals(0, 10, places=9),
+    latency_s=st.none() | st.floats(0, 1e6),
+)
+
+
 @st.composite
 def outcomes(draw: st.DrawFn) -> dict[str, Outcome]:
-    models = draw(st.lists(texts, max_size=3, unique=True))
+    models = draw(st.lists(sayings, max_size=3, unique=True))
     quality = st.sampled_from(Grade).map(lambda grade: {"grade": grade}) | st.floats(0, 1).map(
         lambda score: {"score": score}
     )
-    return {model: Outcome(model=model, answer=draw(st.none() | texts), **draw(quality)) for model in models}
+    others: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+        {"answer": st.none() | texts, "usage": st.none() | usages, "reason": texts}
+    )
+    return {model: Outcome(model=model, **draw(others), **draw(quality)) for model in models}
 
 
 examples = st.builds(
@@ -104,6 +119,74 @@ def test_a_write_that_breaks_off_leaves_the_earlier_file_and_nothing_else(tmp_pa
 
     assert [example.query.text for example in read_examples(path)] == ["before"]
     assert [file.name for file in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_what_a_call_used_and_why_it_was_graded_so_are_read_and_left_out_where_there_is_nothing() -> None:
+    usage = {"input_tokens": 7, "output_tokens": 0, "cost_usd": "0.10", "latency_s": 0.0}
+    row: dict[str, object] = {
+        "id": "a",
+        "query": "Who?",
+        "outcomes": {
+            "m": {"grade": "CORRECT", "usage": usage, "reason": "He did."},
+            "n": {"grade": "INCORRECT"},
+        },
+    }
+
+    example = example_from_row(row)
+
+    assert example.outcomes["m"].usage == Usage(
+        input_tokens=7, output_tokens=0, cost_usd="0.10", latency_s=0.0
+    )
+    assert example.outcomes["m"].reason == "He did."
+    assert (example.outcomes["n"].usage, example.outcomes["n"].reason) == (None, "")
+    assert example_to_row(example) == row
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"id": 10**5000}, "more than a hundred digits"),
+        ({"id": -(10**150)}, "more than a hundred digits"),
+        ({"metadata": {"row": 10**5000}}, "'metadata' cannot be written as JSON"),
+        ({"outcomes": {" ": {"grade": "CORRECT"}}}, "not a model's name"),
+        ({"outcomes": {"m": {"score": 10**400}}}, r"the score of 'm' lies outside \[0, 1\]"),
+        ({"outcomes": {"m": {"score": 1, "reason": 3}}}, "the reason of 'm' is a number, not a string"),
+        ({"outcomes": {"m": {"score": 1, "usage": 3}}}, "the outcome of 'm': usage = 3: is a whole number"),
+        (
+            {"outcomes": {"m": {"score": 1, "usage": {"input_tokens": -1}}}},
+            r"the outcome of 'm': usage.input_tokens = -1: not a number of tokens",
+        ),
+        (
+            {"outcomes": {"m": {"score": 1, "usage": {"tokens": 1}}}},
+            r"the outcome of 'm': usage.tokens = 1: no such key",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_no_row_can_mean_is_a_dataset_error(changes: dict[str, object], problem: str) -> None:
+    with pytest.raises(DatasetError, match=problem):
+        example_from_row({"id": "a", "query": "Who?", **changes})
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b'{"id": "a", "query": "x", "query": "y"}', "the field 'query' stands twice"),
+        (
+            b'{"id": "a", "query": "x", "outcomes": {"m": {"score": 1}, "m": {"score": 0}}}',
+            "'m' stands twice",
+        ),
+        (b'{"query": "x", "id": ' + b"1" * 5000 + b"}", "no JSON that can be read"),
+    ],
+)
+def test_a_field_that_stands_twice_or_a_number_without_end_is_named(
+    tmp_path: Path, line: bytes, problem: str
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(line)
+
+    with pytest.raises(DatasetError, match=problem):
+        list(read_examples(file))
 
 
 def test_whole_numbers_as_ids_become_strings(tmp_path: Path) -> None:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, cast
 import attrs
 
 from routesdk.errors import ConfigError, DatasetError, InvalidQueryError
-from routesdk.types import Example, Grade, Outcome, Query
+from routesdk.structure import structure
+from routesdk.types import Example, Grade, Outcome, Query, Usage
 
 if TYPE_CHECKING:
     from routesdk.dataset import Fields
+
+# Longer whole numbers are a mistake, and Python refuses to write those of thousands of digits.
+_LONGEST_ID_BITS = 340
 
 
 def kind_of(value: object) -> str:
@@ -68,6 +72,8 @@ class Row:
             raise self._fail(f"it has no {self.fields.id!r}")
         if isinstance(value, bool) or not isinstance(value, (int, str)):
             raise self._fail(f"its {self.fields.id!r} is {kind_of(value)}, not a string or whole number")
+        if isinstance(value, int) and value.bit_length() > _LONGEST_ID_BITS:
+            raise self._fail(f"its {self.fields.id!r} is a number of more than a hundred digits")
         if not str(value).strip():
             raise self._fail(f"its {self.fields.id!r} is blank")
         return str(value)
@@ -117,9 +123,12 @@ class Row:
         metadata = self.data.get("metadata") or {}
         if not isinstance(metadata, dict):
             raise self._fail(f"its 'metadata' is {kind_of(metadata)}, not an object")
-        return {
-            key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()
-        }
+        try:
+            return {
+                key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()
+            }
+        except (TypeError, ValueError) as error:
+            raise self._fail(f"its 'metadata' cannot be written as JSON: {error}") from error
 
     def _outcomes(self) -> dict[str, Outcome]:
         field = self.fields.outcomes
@@ -133,18 +142,30 @@ class Row:
     def _outcome(self, model: str, data: object) -> Outcome:
         if not isinstance(data, dict):
             raise self._fail(f"the outcome of {model!r} is {kind_of(data)}, not an object")
-        grade, score, answer = data.get("grade"), data.get("score"), data.get("answer")
+        grade, score = data.get("grade"), data.get("score")
         if isinstance(score, bool) or not isinstance(score, (int, float, type(None))):
             raise self._fail(f"the score of {model!r} is {kind_of(score)}, not a number")
-        if not isinstance(answer, (str, type(None))):
-            raise self._fail(f"the answer of {model!r} is {kind_of(answer)}, not a string")
+        for field in ("answer", "reason"):
+            if not isinstance(data.get(field), (str, type(None))):
+                raise self._fail(f"the {field} of {model!r} is {kind_of(data[field])}, not a string")
         try:
             return Outcome(
                 model=model,
                 # Read as text here, so that a grade of another type is refused by the parser.
                 grade=None if grade is None else Grade.parse(cast("str", grade)),
                 score=None if score is None else float(score),
-                answer=answer,
+                answer=data.get("answer"),
+                usage=self._usage(model, data.get("usage")),
+                reason=data.get("reason") or "",
             )
         except ConfigError as error:
             raise self._fail(f"the outcome of {model!r}: {error.problem} ({error.value})") from error
+        except OverflowError as error:
+            raise self._fail(f"the score of {model!r} lies outside [0, 1]") from error
+
+    def _usage(self, model: str, data: object) -> Usage | None:
+        try:
+            return None if data is None else structure(data, Usage, where="usage")
+        except ConfigError as error:
+            problem = f"the outcome of {model!r}: {error.key} = {error.value}: {error.problem}"
+            raise self._fail(problem) from error

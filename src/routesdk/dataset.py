@@ -14,7 +14,8 @@ import attrs
 
 from routesdk._row import Row, kind_of
 from routesdk.errors import ConfigError, DatasetError
-from routesdk.types import Example, Outcome, Query
+from routesdk.structure import unstructure
+from routesdk.types import Example, Outcome, Query, Usage
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -81,7 +82,8 @@ def read_examples(
     """Read examples from a JSONL file, one at a time.
 
     A row: `{"id", "query" or "messages", "reference"?, "topic"?, "tags"?,
-    "metadata"?, "outcomes"?: {MODEL: {"grade" or "score", "answer"?}}}`.
+    "metadata"?, "outcomes"?: {MODEL: {"grade" or "score", "answer"?,
+    "usage"?, "reason"?}}}`, where `usage` has the fields of `Usage`.
     Values of `metadata` that are no strings become their JSON text.
 
     Args:
@@ -185,6 +187,12 @@ def _outcome_to_row(outcome: Outcome) -> dict[str, object]:
     )
     if outcome.answer is not None:
         row["answer"] = outcome.answer
+    if outcome.usage is not None:
+        usual = unstructure(Usage())
+        used = unstructure(outcome.usage).items()
+        row["usage"] = {key: value for key, value in used if value != usual[key]}
+    if outcome.reason:
+        row["reason"] = outcome.reason
     return row
 
 
@@ -201,7 +209,7 @@ def _write(file: IO[bytes] | gzip.GzipFile, examples: Iterable[Example], source:
 
 def _parse(raw: bytes, file: Path, line: int) -> dict[str, object]:
     try:
-        row = json.loads(raw.decode("utf-8"), parse_constant=_refuse)
+        row = json.loads(raw.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
         raise DatasetError(str(file), line, f"it is not UTF-8 (byte {error.start + 1})") from error
     except json.JSONDecodeError as error:
@@ -211,6 +219,15 @@ def _parse(raw: bytes, file: Path, line: int) -> dict[str, object]:
     if not isinstance(row, dict):
         raise DatasetError(str(file), line, f"it is {kind_of(row)}, not an object with fields")
     return row
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {twice!r} stands twice")
+    return found
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -94,14 +94,20 @@ class Outcome:
         grade: The judge's grade, if there is one.
         score: Quality in [0, 1], if that is what was recorded.
         answer: The answer's text, if it was kept.
+        usage: What the call used, if that was recorded.
+        reason: Why the judge gave this grade; empty where it gave no reason.
     """
 
     model: str
     grade: Grade | None = None
     score: float | None = None
     answer: str | None = None
+    usage: Usage | None = None
+    reason: str = ""
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.model, str) or not self.model.strip():
+            raise ConfigError("outcome.model", repr(self.model), "not a model's name", "Name the model.")
         if (self.grade is None) == (self.score is None):
             raise ConfigError(
                 "outcome", self.model, "has neither or both of grade and score", "Give one of the two."

@@ -65,16 +65,13 @@ class RecordedBackend:
         yield Chunk(usage=answer.usage, finish_reason=answer.finish_reason)
 
     def _add(self, query: str, recorded: Recorded) -> None:
-        model, text, usage = recorded.outcome.model, recorded.outcome.answer, recorded.usage
+        outcome = recorded.outcome
+        model, text = outcome.model, outcome.answer
         self._models.add(model)
         self._queries.add(query)
         if text is None:
             return
-        answer = Answer(
-            text=text,
-            model=model,
-            usage=usage or Usage(),
-        )
+        answer = Answer(text=text, model=model, usage=outcome.usage or Usage())
         if self._answers.setdefault((query, model), answer).text != text:
             self._disputed.add((query, model))
 

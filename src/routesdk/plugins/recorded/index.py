@@ -10,9 +10,8 @@ from pathlib import Path
 import attrs
 
 from routesdk.dataset import Fields, example_from_row, read_jsonl
-from routesdk.errors import ConfigError, DatasetError
-from routesdk.structure import structure
-from routesdk.types import Example, Outcome, Query, Usage
+from routesdk.errors import DatasetError
+from routesdk.types import Example, Outcome, Query
 
 # Composing a run of combining marks takes time that grows with the square of its length.
 _MOST_COMPOSED = 20_000
@@ -25,12 +24,10 @@ class Recorded:
     Attributes:
         example: The question, with its reference.
         outcome: How the model did.
-        usage: What its call used, where that was recorded.
     """
 
     example: Example
     outcome: Outcome
-    usage: Usage | None
 
 
 def read_recorded(path: str | os.PathLike[str], query_field: str) -> Iterator[Recorded]:
@@ -45,8 +42,8 @@ def read_recorded(path: str | os.PathLike[str], query_field: str) -> Iterator[Re
         example = example_from_row(row, source=source, line=line, fields=Fields(query=query_field))
         if not example.outcomes:
             raise DatasetError(source, line, "it has no 'outcomes'")
-        for model, outcome in example.outcomes.items():
-            yield Recorded(example, outcome, _usage(row, model, source, line))
+        for outcome in example.outcomes.values():
+            yield Recorded(example, outcome)
 
 
 def key_of(query: Query) -> str:
@@ -63,15 +60,3 @@ def normal(text: str) -> str:
     """Return a text without differences of case, composition and blanks."""
     composed = unicodedata.normalize("NFC", text) if len(text) <= _MOST_COMPOSED else text
     return " ".join(composed.casefold().split())
-
-
-def _usage(row: dict[str, object], model: str, source: str, line: int) -> Usage | None:
-    outcomes = row["outcomes"]
-    outcome = outcomes[model] if isinstance(outcomes, dict) else {}
-    if outcome.get("usage") is None:
-        return None
-    try:
-        return structure(outcome["usage"], Usage, where="usage")
-    except ConfigError as error:
-        problem = f"the outcome of {model!r}: {error.key} = {error.value}: {error.problem}"
-        raise DatasetError(source, line, problem) from error
