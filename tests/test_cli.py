@@ -211,6 +211,30 @@ def test_more_queries_than_a_chunk_are_all_decided_in_their_order(route: Run) ->
     assert f"{CHUNK + 3:,} queries" in table.out
 
 
+@pytest.mark.parametrize(("lines", "shown"), [(2 * CHUNK + 5, True), (5, False)])
+def test_a_bar_shows_on_a_terminal_where_there_is_more_than_one_chunk(
+    route: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: int, shown: bool
+) -> None:
+    file = tmp_path / "queries.txt"
+    file.write_text("\n".join(f"Question {number}?" for number in range(lines)) + "\n")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    result = route("--file", file, "--json")
+
+    assert len(result.rows) == lines
+    assert ("deciding" in result.err) == shown
+    assert (f"/{lines}" in result.err) == shown
+    assert "query_id" not in result.err
+
+
+def test_no_bar_shows_where_standard_error_is_no_terminal(route: Run, tmp_path: Path) -> None:
+    file = tmp_path / "queries.txt"
+    file.write_text("Who?\n" * (CHUNK + 5))
+
+    assert route("--file", file, "--json").err == ""
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_query(route: Run, tmp_path: Path) -> None:
     file = tmp_path / "queries.jsonl"
     file.write_bytes(b'\xef\xbb\xbf{"query": "Who?"}\n')
@@ -373,8 +397,9 @@ def test_tiers_on_the_command_line_replace_the_models_of_the_config(
         (["Who?", "--tier", "a=x", "--tier", "a=y"], "stands twice"),
         (["Who?", "--tier", "a=x", "--tier", "b=x"], "stands at two tiers"),
         (["Who?", "--tier", "a=x"], "two to eight tiers"),
+        (["Who?", "--spent", "3"], "was given without a budget"),
         (["Who?", "--large", "medium-model"], "stands at two tiers"),
-        (["Who?", "--large", " "], "not a name"),
+        (["Who?", "--large", " "], "= ' '"),
         (["Who?", "--file", "no-such-file"], "was given beside a query"),
         (["--file", "no-such-file"], "no-such-file"),
         (["--file", "."], "cannot be read"),
@@ -395,7 +420,7 @@ def test_an_error_leaves_as_one_sentence_with_exit_code_two(
     assert result.out == ""
 
 
-@pytest.mark.parametrize("name", ["no-such-router", "./no-such-folder", ""])
+@pytest.mark.parametrize("name", ["no-such-router", "./no-such-folder", "", "a" * 5000])
 def test_a_router_that_is_not_there_is_named(run: Run, name: str) -> None:
     assert refused(run("route", "Who?", "--checkpoint", name))
 
@@ -592,3 +617,25 @@ def test_a_reader_that_leaves_early_ends_the_command_quietly(
     assert process.wait(timeout=60) == 1
     assert first
     assert said == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    "arguments", [["Who?", "--json"], ["Who?"], ["Who?", "When?"]], ids=["json", "one", "many"]
+)
+def test_a_full_disk_leaves_as_one_sentence_with_exit_code_one(
+    router_folder: Path, environment: dict[str, str], arguments: list[str]
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "route", *arguments, "--checkpoint", str(router_folder)],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == "error: [Errno 28] No space left on device\n"

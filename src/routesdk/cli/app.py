@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 import typer
 
@@ -39,14 +40,31 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; errors of routesdk leave as one sentence and exit code 2."""
+    """Run the command line; errors leave as one sentence: exit code 2 for routesdk's, 1 for the system's."""
     try:
-        # Typer's own __call__ sets an attribute on whatever is raised, which frozen errors do not take.
-        typer.main.get_command(app)()
+        _run()
     except RouteSDKError as error:
         fail(error)
         sys.exit(2)
     except BrokenPipeError:
-        # The reader has left, as `| head` does; flushing at exit must not raise once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has left, as `| head` does.
+        _silence(sys.stdout)
         sys.exit(1)
+    except OSError as error:
+        _silence(sys.stdout)
+        fail(error)
+        sys.exit(1)
+
+
+def _run() -> None:
+    try:
+        # Typer's own __call__ sets an attribute on whatever is raised, which frozen errors do not take.
+        typer.main.get_command(app)()
+    finally:
+        # What is still in the buffer may find the disk full: here that can be told, at exit no more.
+        sys.stdout.flush()
+
+
+def _silence(stream: TextIO) -> None:
+    """Send what is left in a stream's buffer nowhere: flushing at exit must not raise once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -7,6 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,11 +61,7 @@ def route(
     """Decide which model each query deserves, offline."""
     settings = load_config(config) if config is not None else Config()
     given = {"checkpoint": checkpoint, "medium": medium, "large": large, "large_share": large_share}
-    router = _router(settings, given, _tiers(tier or []))
-    if budget is not None:
-        router = router.with_budget(budget)
-    if spent is not None:
-        router = attrs.evolve(router, spend=router.host.spend_source("memory", settled_usd=spent))
+    router = _within_budget(_router(settings, given, _tiers(tier or [])), budget, spent)
     if log is not None:
         router = router.with_observer(router.host.observer("decision-log", path=str(log)))
     queries = read_queries(query or [], file)
@@ -89,6 +86,23 @@ def _router(settings: Config, given: Mapping[str, object], tiers: Mapping[str, s
     return Router.from_config(structure(described, RouterConfig), settings.mapping, tiers=tiers or None)
 
 
+def _within_budget(router: Router, budget: str | None, spent: str | None) -> Router:
+    """Set what the command line says of money.
+
+    Raises:
+        ConfigError: Money is said to be spent, and no budget is set anywhere.
+    """
+    if budget is not None:
+        router = router.with_budget(budget)
+    if spent is None:
+        return router
+    if all(rule.name != "cost-budget" for rule in router.mapping.rules):
+        raise ConfigError(
+            "--spent", spent, "was given without a budget", "Give --budget too, or a cost-budget rule."
+        )
+    return attrs.evolve(router, spend=router.host.spend_source("memory", settled_usd=spent))
+
+
 def _tiers(given: list[str]) -> dict[str, str]:
     tiers: dict[str, str] = {}
     for item in given:
@@ -104,9 +118,13 @@ def _tiers(given: list[str]) -> dict[str, str]:
 def _decide(
     router: Router, queries: Iterable[Query], explain: bool, total: int | None
 ) -> Iterator[tuple[Query, Decision]]:
-    """Decide in chunks; a bar on standard error appears only where there is more than one chunk."""
+    """Decide in chunks; a bar appears only where there is more than one chunk, and results go elsewhere."""
     columns = (TextColumn("deciding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors(), transient=True, disable=not sys.stderr.isatty()) as progress:
+    # On one terminal a bar and results would garble each other.
+    hidden = sys.stdout.isatty() or not sys.stderr.isatty()
+    # Left to itself, the bar takes what is written to standard output along to its own stream.
+    bar = Progress(*columns, console=errors(), transient=True, disable=hidden, redirect_stdout=False)
+    with bar as progress:
         task = progress.add_task("deciding", total=total, visible=False)
         for chunk in _batched(queries):
             decisions = router.route_batch(chunk, explain=explain)
@@ -129,6 +147,7 @@ def _print(decided: Iterator[tuple[Query, Decision]]) -> None:
 
 
 def _print_one(query: Query, decision: Decision) -> None:
+    """Print one decision as a table of its parts."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -156,30 +175,19 @@ def _print_one(query: Query, decision: Decision) -> None:
 
 
 def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:
+    """Print decisions a row each, chunk by chunk, and what they come to."""
     out = console()
     models: Counter[str] = Counter()
     notices: Counter[str] = Counter()
-    costs = []
+    costs: list[Decimal | None] = []
     while chunk := list(itertools.islice(decided, CHUNK)):
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        table.add_column("query", max_width=60, no_wrap=True)
-        table.add_column("policy", no_wrap=True)
-        table.add_column("model", overflow="fold")
-        for heading in ("confidence", "gain", "cost"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for query, decision in chunk:
-            figures = (f"{decision.confidence:.0%}", f"{decision.expected_gain:+.3f}", _usd(decision))
-            table.add_row(
-                printable(query.text, 60), printable(decision.policy), printable(decision.model), *figures
-            )
+        out.print(_table(chunk))
+        for _, decision in chunk:
             models[decision.model] += 1
             notices.update(decision.notices)
             costs.append(decision.estimated_cost_usd)
-        out.print(table)
-    out.print(
-        f"\n{len(costs):,} queries: "
-        + ", ".join(f"{count:,} to {printable(m)}" for m, count in models.items())
-    )
+    shares = ", ".join(f"{count:,} to {printable(model)}" for model, count in models.items())
+    out.print(f"\n{len(costs):,} queries: {shares}")
     known = [cost for cost in costs if cost is not None]
     unknown = len(costs) - len(known)
     more = f", and {unknown:,} of unknown price" if unknown else ""
@@ -187,6 +195,21 @@ def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:
     out.print(f"estimated cost: ${sum(known):.6f}{more}" if known else "estimated cost: unknown")
     for notice, count in notices.items():
         out.print(f"[yellow]{count:,} x {printable(notice)}[/]")
+
+
+def _table(chunk: list[tuple[Query, Decision]]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("query", max_width=60, no_wrap=True)
+    table.add_column("policy", no_wrap=True)
+    table.add_column("model", overflow="fold")
+    for heading in ("confidence", "gain", "cost"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for query, decision in chunk:
+        figures = (f"{decision.confidence:.0%}", f"{decision.expected_gain:+.3f}", _usd(decision))
+        table.add_row(
+            printable(query.text, 60), printable(decision.policy), printable(decision.model), *figures
+        )
+    return table
 
 
 def _usd(decision: Decision) -> str:
