@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
+import functools
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -81,7 +82,7 @@ def main() -> int:
     splits = split_sets(sets, options.seed)
     with tempfile.TemporaryDirectory() as name:
         model = fit(write_train(sets, splits, Path(name)), Path(name) / "model", options.seed)
-        print("trained; measuring")
+        print("trained; measuring", flush=True)
         scored = measure(model, sets, splits)
         unseen = {} if options.skip_transfer else transfer(sets, splits, Path(name), options.seed)
     router = assemble_router(
@@ -101,7 +102,7 @@ def main() -> int:
 def fit(datasets: Sequence[Dataset], folder: Path, seed: int) -> PolicyModel:
     """Train the policy model `linear` with its defaults."""
     folder.mkdir()
-    host = PluginHost()
+    host = _host()
     host.trainer("linear").train(TrainJob(train=tuple(datasets), output=folder, seed=seed))
     return host.policy_model("linear").load(folder)
 
@@ -129,7 +130,7 @@ def transfer(sets: Sets, splits: Splits, folder: Path, seed: int) -> dict[str, S
             if pair.dataset in family:
                 rows = graded_by_both(rows_of(sets[pair.dataset], splits[pair.dataset], "test"), pair)
                 found[pair.name] = score(_router(model, ANY_TIERS), rows, pair)
-        print(f"measured without {', '.join(family)}")
+        print(f"measured without {', '.join(family)}", flush=True)
     return found
 
 
@@ -261,8 +262,11 @@ def _where(pair: Pair) -> str:
     return f"{pair.dataset}: {pair.name}"
 
 
+_host = functools.cache(PluginHost)
+
+
 def _router(model: PolicyModel, tiers: tuple[Tier, ...]) -> Router:
-    return assemble_router(policy_model=model, policy_model_record=RECORD, tiers=tiers)
+    return assemble_router(policy_model=model, policy_model_record=RECORD, tiers=tiers, host=_host())
 
 
 def _options() -> argparse.Namespace:

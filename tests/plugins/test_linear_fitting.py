@@ -108,6 +108,38 @@ def test_rows_that_a_model_was_not_graded_on_teach_it_nothing() -> None:
     np.testing.assert_allclose(after.loading, before.loading, atol=1e-6)
 
 
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-values))
+
+
+def noisy_pair(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw two heads that are sure of what they share, and wrong about where they differ."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=rows)
+    logits = np.zeros((rows, 2, 2))
+    logits[:, 0] = shared[:, None] + rng.normal(size=(rows, 2))
+    right = rng.random((rows, 2)) < sigmoid(np.stack([shared, shared + 0.5], axis=1))
+    labels = np.zeros((rows, 2, 3))
+    labels[..., 0], labels[..., 1] = right, ~right
+    return logits, labels
+
+
+@pytest.mark.parametrize("crossed", [True, False])
+def test_crossed_links_keep_gains_from_coming_out_too_large(crossed: bool) -> None:
+    link = fit_link(*noisy_pair(4000, 0), crossed=crossed)
+    logits, labels = noisy_pair(4000, 1)
+
+    right = logits[:, 0] @ link.correct.T + link.offset[0]
+    idle = logits[:, 1] * link.abstained + link.offset[1]
+    shift = shifts(link.loading.ravel())
+    cells = two_tier_cells(grade_probabilities(np.concatenate([right, idle], axis=1), shift))
+    gains = cells.reshape(-1, 3, 3)[:, :, 0].sum(axis=1) - cells[:, :3].sum(axis=1)
+
+    top = np.argsort(-gains)[:1000]
+    excess = gains[top].mean() - (labels[top, 1, 0] - labels[top, 0, 0]).mean()
+    assert (abs(excess) < 0.03) is crossed
+
+
 # The solver.
 
 

@@ -82,26 +82,23 @@ class Design:
         )
 
 
-def fit_logistic(design: Design, target: Floats, penalty: float, start: Floats | None = None) -> Floats:
+def fit_logistic(design: Design, target: Floats, penalty: float) -> Floats:
     """Fit P(target) = s(features @ weights).
 
     Args:
         design: The rows.
         target: For each row, (rows,), a probability: 0, 1, or between them for soft labels.
         penalty: Weight of half the sum of squared weights, the intercept left out.
-        start: Weights to start from; None for 0 and the intercept of the mean.
 
     Returns:
         The weights, (parameters,).
     """
+    whole, (design, used) = design, _compact(design)
     ridge = np.full(design.parameters, penalty)
     ridge[-1] = 0.0
-    if start is None:
-        weights = np.zeros(design.parameters)
-        mean = np.clip(target.mean(), 1e-3, 1.0 - 1e-3)
-        weights[-1] = np.log(mean / (1.0 - mean))
-    else:
-        weights = start.copy()
+    weights = np.zeros(design.parameters)
+    mean = np.clip(target.mean(), 1e-3, 1.0 - 1e-3)
+    weights[-1] = np.log(mean / (1.0 - mean))
     for _ in range(_NEWTON_STEPS):
         chance = 1.0 / (1.0 + np.exp(-design.times(weights)))
         curvature = np.maximum(chance * (1.0 - chance), _FLATTEST)
@@ -110,7 +107,19 @@ def fit_logistic(design: Design, target: Floats, penalty: float, start: Floats |
         weights += step
         if np.abs(step).max() < _CONVERGED:
             break
-    return weights
+    spread = np.zeros(whole.parameters)
+    spread[used] = weights[: design.width]
+    spread[whole.width :] = weights[design.width :]
+    return spread
+
+
+def _compact(design: Design) -> tuple[Design, NDArray[np.int64]]:
+    """Leave out the sparse columns that no row has: their weights are 0 in any case."""
+    held = np.zeros(design.width, dtype=np.bool_)
+    held[design.columns] = True
+    used = np.flatnonzero(held)
+    places = np.cumsum(held) - 1
+    return attrs.evolve(design, columns=places[design.columns], width=len(used)), used
 
 
 def _newton_step(design: Design, curvature: Floats, ridge: Floats, slope: Floats) -> Floats:
