@@ -137,7 +137,7 @@ def test_crossed_links_keep_gains_from_coming_out_too_large(crossed: bool) -> No
 
     top = np.argsort(-gains)[:1000]
     excess = gains[top].mean() - (labels[top, 1, 0] - labels[top, 0, 0]).mean()
-    assert (abs(excess) < 0.03) is crossed
+    assert bool(abs(excess) < 0.03) is crossed
 
 
 # The solver.
