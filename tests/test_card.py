@@ -57,6 +57,19 @@ def test_the_card_begins_with_what_the_hub_reads() -> None:
     assert not card.endswith("\n\n")
 
 
+def front_matter(card: str) -> list[str]:
+    return card.removeprefix("---\n").partition("\n---\n")[0].splitlines()
+
+
+def test_the_card_claims_no_licence_that_nobody_gave() -> None:
+    given = attrs.evolve(MANIFEST, evidence=attrs.evolve(EVIDENCE, licence="mit"))
+    odd = attrs.evolve(MANIFEST, evidence=attrs.evolve(EVIDENCE, licence="mit\ninference: false"))
+
+    assert not [line for line in front_matter(render_card(MANIFEST)) if line.startswith("license")]
+    assert "license: mit" in front_matter(render_card(given))
+    assert "license: mit inference: false" in front_matter(render_card(odd))
+
+
 def test_the_card_says_what_the_router_learned_from_and_how_well_it_does() -> None:
     card = render_card(MANIFEST)
 

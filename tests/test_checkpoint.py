@@ -230,7 +230,7 @@ _plain = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63)
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=5,
@@ -316,6 +316,34 @@ def test_any_manifest_comes_back_as_it_was(manifest: Manifest, hashes: list[int]
         assert attrs.evolve(found.manifest, model_folder="", files={}, checksum="") == kept
         assert again.manifest.id == written.manifest.id
         assert found.training_hashes().tolist() == sorted(set(hashes))
+
+
+@pytest.mark.parametrize("thresholds", [(float("inf"),), (float("-inf"),), (1e300,), (-0.0,)])
+def test_thresholds_of_any_size_are_written_as_strict_json(
+    tmp_path: Path, thresholds: tuple[float, ...]
+) -> None:
+    def refuse(name: str) -> object:
+        raise AssertionError(name)
+
+    folder = make_router({"IC": 1.0}, point=OperatingPoint(thresholds)).save_pretrained(tmp_path / "router")
+
+    json.loads((folder / MANIFEST).read_text(), parse_constant=refuse)
+    loaded = Router.from_pretrained(folder, host=host_with_fake())
+    assert loaded.operating_point.thresholds == thresholds
+    assert loaded.route("Who?").tier == ("large" if thresholds[0] <= 0 else "medium")
+
+
+@pytest.mark.parametrize("odd", [float("inf"), float("nan")])
+def test_a_number_that_json_has_no_word_for_is_refused_before_anything_is_written(
+    tmp_path: Path, odd: float
+) -> None:
+    manifest = attrs.evolve(a_manifest(), calibration=Calibration(policy_gains={"Up": (odd,)}))
+
+    with pytest.raises(CheckpointError) as caught:
+        write(tmp_path / "router", manifest)
+
+    assert "JSON has no word for" in caught.value.problem
+    assert list((tmp_path / "router").iterdir()) == []
 
 
 _HOST = host_with_fake()
@@ -534,7 +562,23 @@ def vouch_for_a_pickle(folder: Path) -> str:
     return "may hold code"
 
 
+def write_infinity(folder: Path) -> str:
+    forge(folder, lambda data: data["operating_point"].update(thresholds=[float("inf")]))  # type: ignore[attr-defined]
+    return "holds Infinity"
+
+
+def give_a_threshold_in_words(folder: Path) -> str:
+    forge(folder, lambda data: data["operating_point"].update(thresholds=["much"]))  # type: ignore[attr-defined]
+    return "thresholds"
+
+
+def give_no_thresholds(folder: Path) -> str:
+    forge(folder, lambda data: data["operating_point"].update(thresholds=None))  # type: ignore[attr-defined]
+    return "thresholds"
+
+
 DAMAGES = [
+    write_infinity, give_a_threshold_in_words, give_no_thresholds,
     leave_a_file_that_nobody_vouches_for, leave_a_link_to_a_folder, vouch_for_a_pickle,
     truncate_weights, flip_a_bit, remove_weights, remove_hashes, remove_the_model_folder, remove_the_manifest,
     cut_the_manifest, empty_the_manifest, nest_the_manifest, write_bytes_over_the_manifest,

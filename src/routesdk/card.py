@@ -32,9 +32,9 @@ def _front_matter(evidence: Evidence) -> str:
     datasets = "".join(
         f"\n# trained on: {_cell(source.name)} ({_cell(source.licence)})" for source in evidence.sources
     )
-    return (
-        f"---\nlibrary_name: routesdk\ntags:\n- llm-routing\n- routesdk\nlicense: apache-2.0{datasets}\n---"
-    )
+    # Whose router it is, and under which licence, its maker alone can say.
+    licence = f"\nlicense: {_cell(evidence.licence)}" if evidence.licence.strip() else ""
+    return f"---\nlibrary_name: routesdk\ntags:\n- llm-routing\n- routesdk{licence}{datasets}\n---"
 
 
 def _usage() -> str:

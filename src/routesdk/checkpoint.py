@@ -25,8 +25,7 @@ import attrs
 
 from routesdk._lock import sole_writer
 from routesdk.errors import CheckpointError, ConfigError
-from routesdk.manifest import SCHEMA_VERSION, FileRecord, Manifest
-from routesdk.structure import structure, unstructure
+from routesdk.manifest import SCHEMA_VERSION, FileRecord, Manifest, manifest_from_dict, manifest_to_dict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,10 +138,14 @@ def _write(  # noqa: PLR0917 - the arguments of its one caller
     name = f"model-{hashlib.sha256(contents.encode()).hexdigest()[:12]}"
     files = {f"{name}/{path}": record for path, record in records.items()}
     finished = attrs.evolve(manifest, model_folder=name, files=files, checksum="")
-    finished = attrs.evolve(finished, checksum=_checksum(unstructure(finished)))
+    try:
+        finished = attrs.evolve(finished, checksum=_checksum(manifest_to_dict(finished)))
+    except ValueError as error:
+        fix = "Give finite numbers as options, calibration and evidence."
+        raise CheckpointError(str(target), f"would hold what JSON has no word for ({error})", fix) from error
     # A model's name may be any text, and a card with a replacement character is still a card.
     _write_whole(scratch / CARD, card(finished).encode("utf-8", "replace"))
-    _write_whole(scratch / MANIFEST, (json.dumps(unstructure(finished), indent=1) + "\n").encode())
+    _write_whole(scratch / MANIFEST, (json.dumps(manifest_to_dict(finished), indent=1) + "\n").encode())
     with sole_writer(target / _LOCK, _WAIT_S):
         _put_in_place(target, scratch, name, records)
     return Checkpoint(folder=target, manifest=finished)
@@ -242,7 +245,7 @@ def _check_places(target: Path, manifest: Manifest) -> None:
 
 def _read_manifest(file: Path) -> Manifest:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise CheckpointError(str(file), f"cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -258,7 +261,7 @@ def _read_manifest(file: Path) -> Manifest:
     if data.get("checksum") != _checksum({**data, "checksum": ""}):
         raise CheckpointError(str(file), "was changed since it was written: its checksum differs")
     try:
-        return structure(data, Manifest)
+        return manifest_from_dict(data)
     except ConfigError as error:
         raise CheckpointError(str(file), str(error)) from error
 
@@ -272,7 +275,12 @@ def _version(data: object) -> int | None:
 
 
 def _checksum(data: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+    text = json.dumps(data, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"it holds {name}, which other readers of JSON refuse")
 
 
 def _records(folder: Path) -> dict[str, FileRecord]:

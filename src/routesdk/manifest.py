@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import attrs
 
 from routesdk.config import MappingConfig
+from routesdk.structure import structure, unstructure
 from routesdk.types import FrozenMapping, OperatingPoint, Policy, Tier, frozen
 
 SCHEMA_VERSION = 1
 """Version of the form of `router.json` that this routesdk writes, and the newest that it reads."""
+
+# JSON has no word for these; a threshold of infinity means "never escalate".
+_INFINITIES = ("inf", "-inf")
 
 
 @attrs.frozen(kw_only=True)
@@ -92,6 +97,8 @@ class Evidence:
         sources: What it learned from.
         metrics: How well it does.
         limits: Where it does badly, one sentence each.
+        licence: The licence of the router itself, as the Hub spells it, such as
+            `apache-2.0`; empty where its maker has not said.
     """
 
     summary: str = ""
@@ -99,6 +106,7 @@ class Evidence:
     sources: tuple[SourceRecord, ...] = ()
     metrics: tuple[MetricRecord, ...] = ()
     limits: tuple[str, ...] = ()
+    licence: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -157,3 +165,28 @@ class Manifest:
     def id(self) -> str:
         """The checkpoint's id: the first 12 hex digits of its checksum."""
         return self.checksum[:12]
+
+
+def manifest_to_dict(manifest: Manifest) -> dict[str, object]:
+    """Turn a manifest into plain data; infinite thresholds are the strings `inf` and `-inf`, as in a record.
+
+    Other numbers that JSON has no word for are left for its writer to refuse.
+    """
+    data = unstructure(manifest)
+    point = manifest.operating_point
+    thresholds = [each if math.isfinite(each) else str(each) for each in point.thresholds]
+    return data | {"operating_point": {**unstructure(point), "thresholds": thresholds}}
+
+
+def manifest_from_dict(data: Mapping[str, object]) -> Manifest:
+    """Read a manifest from what `manifest_to_dict` returned.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is of the wrong type.
+    """
+    point = data.get("operating_point")
+    thresholds = point.get("thresholds") if isinstance(point, Mapping) else None
+    if isinstance(point, Mapping) and isinstance(thresholds, (list, tuple)):
+        numbers = [float(each) if each in _INFINITIES else each for each in thresholds]
+        data = {**data, "operating_point": {**point, "thresholds": numbers}}
+    return structure(data, Manifest)
