@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import os
 import pickle
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -30,6 +31,8 @@ RECORDED = [
     "gemma-2-9b-it",
     "llama-3.1-nemotron-51b-instruct",
 ]
+# Where the figures were read, not where they may stand as well.
+SOURCE = re.compile(r"litellm \d+\.\d+\.\d+, for https://\S+|https://github\.com/\S+ \(commit \w+\)")
 
 
 @pytest.fixture
@@ -40,13 +43,21 @@ def catalogue() -> Catalogue:
 def test_every_price_has_a_source_and_a_date(catalogue: Catalogue) -> None:
     for info in catalogue.values():
         if info.price is not None:
-            assert info.price.source.startswith("https://"), info.name
+            assert SOURCE.fullmatch(info.price.source), info.name
             assert datetime.date.fromisoformat(info.price.date) <= datetime.date.fromisoformat(
                 catalogue.version
             )
             assert info.price.input_usd_per_mtok <= info.price.output_usd_per_mtok, info.name
             cached = info.price.cached_input_usd_per_mtok
             assert cached is None or cached < info.price.input_usd_per_mtok, info.name
+
+
+def test_a_price_names_the_collection_that_it_was_read_in_and_keeps_its_note(catalogue: Catalogue) -> None:
+    assert catalogue.price("gemini-2.5-flash").source == (
+        "litellm 1.109.1, for https://ai.google.dev/gemini-api/docs/pricing"
+    )
+    assert catalogue.price("claude-3-5-haiku-20241022").source.startswith("litellm 1.70.0, for https://")
+    assert "Introductory price until 2026-12-31" in catalogue["gemini-3.6-flash"].note
 
 
 def test_names_and_aliases_are_unique_and_aliases_find_their_model(catalogue: Catalogue) -> None:

@@ -154,7 +154,7 @@ class Catalogue(Mapping[str, ModelInfo]):
             input_usd_per_mtok: US dollars per million tokens of prompt.
             output_usd_per_mtok: US dollars per million tokens of answer.
             cached_input_usd_per_mtok: US dollars per million cached tokens of prompt.
-            source: Where the price stands.
+            source: Where the price was read.
             date: The day it was read, as YYYY-MM-DD.
             provider: Who answers; None keeps what is known.
             context_tokens: Tokens that a prompt may have; None keeps what is known.

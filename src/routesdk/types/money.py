@@ -134,8 +134,9 @@ class Price:
         input_usd_per_mtok: Per million tokens of prompt.
         output_usd_per_mtok: Per million tokens of answer, thinking included.
         cached_input_usd_per_mtok: Per million cached tokens of prompt, where the vendor publishes it.
-        source: The page the figures were read from, or `user`.
-        date: The day they were read, as YYYY-MM-DD.
+        source: Where the figures were read: a page, or a collection of prices and the
+            page that it gives them for, such as `litellm 1.109.1, for https://…`; or `user`.
+        date: The day they were read there, as YYYY-MM-DD.
     """
 
     input_usd_per_mtok: Decimal = attrs.field(converter=usd)
