@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
@@ -382,14 +383,16 @@ def test_a_part_of_a_blocked_plugin_is_missed_with_a_word_on_the_block() -> None
 def test_a_plugin_is_blocked_however_its_name_is_written(
     blocked: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    host = make_host(plugin("two-words"), builtins=False, blocked={blocked})
+    with caplog.at_level(logging.WARNING, "routesdk"):
+        host = make_host(plugin("two-words"), builtins=False, blocked={blocked})
 
     assert host.plugins()[0].blocked
     assert caplog.messages == []
 
 
 def test_a_block_that_matches_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    make_host(PARTS, builtins=False, blocked={"prats", "parts"})
+    with caplog.at_level(logging.WARNING, "routesdk"):
+        make_host(PARTS, builtins=False, blocked={"prats", "parts"})
 
     assert caplog.messages == ["'prats' is blocked, and no plugin or distribution has that name"]
 

@@ -26,9 +26,7 @@ def list_plugins(
     as_json: bool = typer.Option(False, "--json", help="One JSON object a plugin, for machines."),
 ) -> None:
     """List plugins with what they offer, and what is wrong with broken ones."""
-    # The table tells of broken plugins; the host's warnings would say it twice.
-    logging.getLogger("routesdk").setLevel(logging.ERROR)
-    reports = PluginHost().plugins()
+    reports = _reports()
     twice = _offered_twice(reports)
     if as_json:
         for report in reports:
@@ -48,6 +46,17 @@ def list_plugins(
             f"[red]{printable(state)}[/]" if state else "[green]ok[/]",
         )
     console().print(table)
+
+
+def _reports() -> tuple[PluginReport, ...]:
+    """Load every plugin, quietly: the table tells of broken ones, and warnings would say it twice."""
+    logger = logging.getLogger("routesdk")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        return PluginHost().plugins()
+    finally:
+        logger.setLevel(level)
 
 
 def _offered_twice(reports: tuple[PluginReport, ...]) -> dict[tuple[str, str], list[str]]:
