@@ -324,8 +324,11 @@ def test_other_metrics_refuse_bad_input_too() -> None:
         accuracy([])
     with pytest.raises(MetricError, match="outside 0 to 1"):
         brier_score([1.2], [1])
-    with pytest.raises(MetricError, match="0 bins"):
-        expected_calibration_error([0.5], [1], bins=0)
+    for wrong in (0, -1, 2.5, True, "5"):
+        with pytest.raises(MetricError, match=r"bins is .*, not a whole number"):
+            expected_calibration_error([0.5], [1], bins=wrong)  # type: ignore[arg-type]
+        with pytest.raises(MetricError, match=r"resamples is .*, not a whole number"):
+            mean_interval([0.5], resamples=wrong)  # type: ignore[arg-type]
     with pytest.raises(MetricError, match="percentile"):
         perfect_calibration_error([0.5], percentile=101)
     with pytest.raises(MetricError, match="simulations"):

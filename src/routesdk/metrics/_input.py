@@ -77,3 +77,19 @@ def same_rows(metric: str, **columns: npt.NDArray[np.generic]) -> None:
     if len({len(values) for values in columns.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in columns.items())
         raise MetricError(metric, f"the columns differ in rows: {lengths}")
+
+
+def whole_number(metric: str, name: str, value: object) -> int:
+    """Read one whole number of 1 or more, such as a number of bins.
+
+    Args:
+        metric: As for `column`.
+        name: As for `column`.
+        value: What was given.
+
+    Raises:
+        MetricError: It is no whole number, or less than 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise MetricError(metric, f"{name} is {value!r}, not a whole number of 1 or more")
+    return int(value)

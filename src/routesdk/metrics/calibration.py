@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from routesdk.errors import MetricError
-from routesdk.metrics._input import same_rows, unit_column
+from routesdk.metrics._input import same_rows, unit_column, whole_number
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_interval
 
 if TYPE_CHECKING:
@@ -160,8 +160,7 @@ def perfect_calibration_error(
     predicted = unit_column(metric, "probability", probability)
     if not 0 <= percentile <= 100:
         raise MetricError(metric, f"a percentile of {percentile:g} lies outside 0 to 100")
-    if simulations < 1:
-        raise MetricError(metric, f"{simulations} simulations tell nothing")
+    whole_number(metric, "simulations", simulations)
     used = _usable_bins(bins, len(predicted))
     order, starts = _ordered(predicted)
     ordered = predicted[order]
@@ -227,9 +226,7 @@ def _columns(metric: str, probability: npt.ArrayLike, outcome: npt.ArrayLike) ->
 
 
 def _usable_bins(bins: int, rows: int) -> int:
-    if bins < 1:
-        raise MetricError("expected calibration error", f"{bins} bins hold no row")
-    return min(bins, rows)
+    return min(whole_number("expected calibration error", "bins", bins), rows)
 
 
 def _ordered(probability: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

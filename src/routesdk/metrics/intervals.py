@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from routesdk.errors import MetricError
-from routesdk.metrics._input import Floats, column
+from routesdk.metrics._input import Floats, column, whole_number
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -93,10 +93,10 @@ def bootstrap_values(
         One value for each resample, (resamples,).
 
     Raises:
-        MetricError: No rows or no resamples.
+        MetricError: Rows or resamples are no whole number of 1 or more.
     """
-    if rows < 1 or resamples < 1:
-        raise MetricError("bootstrap", f"{rows} rows and {resamples} resamples give no interval")
+    whole_number("bootstrap", "rows", rows)
+    whole_number("bootstrap", "resamples", resamples)
     generator = np.random.default_rng(seed)
     values = np.empty(resamples)
     step = max(1, _BLOCK_VALUES // rows)
