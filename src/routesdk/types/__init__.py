@@ -14,7 +14,7 @@ from routesdk.types.decision import (
 )
 from routesdk.types.frozen import FrozenMapping, frozen, frozen_throughout
 from routesdk.types.money import EXACT, NANO_USD, Price, Reservation, Spend, Usage, usd
-from routesdk.types.policy import GRADES, Grade, Label, Policy, Tier, distinct_tiers
+from routesdk.types.policy import GRADES, Grade, Label, Policy, Tier, distinct_names, distinct_tiers
 from routesdk.types.prediction import Prediction, PredictionBatch
 from routesdk.types.query import Message, Query, QueryLike
 from routesdk.types.training import Dataset, ShardResult, TrainJob
@@ -54,6 +54,7 @@ __all__ = [
     "Unscored",
     "Usage",
     "Verdict",
+    "distinct_names",
     "distinct_tiers",
     "frozen",
     "frozen_throughout",

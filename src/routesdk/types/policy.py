@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 
 import attrs
 
@@ -55,29 +56,39 @@ class Tier:
     model: str
 
 
+def distinct_names(names: Sequence[str], *, key: str = "tiers") -> tuple[str, ...]:
+    """Check that there are two to eight names of tiers, or of their models, each once.
+
+    Args:
+        names: One a tier, cheapest first.
+        key: What to call a name in errors.
+
+    Raises:
+        ConfigError: There are fewer or more, one is blank, or one stands twice.
+    """
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise ConfigError(key, repr(names), "not a list of names", "List the tiers, cheapest first.")
+    # 3 grades ** 8 tiers = 6,561 cells: beyond that a table of cells is no longer small.
+    if not 2 <= len(names) <= 8:
+        problem = "a router has two to eight tiers"
+        raise ConfigError("tiers", str(len(names)), problem, "List them cheapest first.")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigError(key, repr(name), "not a name", "Give a non-blank string.")
+        if list(names).count(name) > 1:
+            problem = "stands at two tiers"
+            raise ConfigError(key, repr(name), problem, "Give each tier its own name and model.")
+    return tuple(names)
+
+
 def distinct_tiers(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
     """Check that there are two to eight tiers, each with its own name and model.
 
     Raises:
         ConfigError: There are fewer or more, or a name or model stands twice.
     """
-    # 3 grades ** 8 tiers = 6,561 cells: beyond that a table of cells is no longer small.
-    if not 2 <= len(tiers) <= 8:
-        raise ConfigError(
-            "tiers", str(len(tiers)), "a router has two to eight tiers", "List them cheapest first."
-        )
     for what in ("name", "model"):
-        values = [getattr(tier, what) for tier in tiers]
-        for value in values:
-            if not isinstance(value, str) or not value.strip():
-                raise ConfigError(f"tiers.{what}", repr(value), "not a name", "Give a non-blank string.")
-            if values.count(value) > 1:
-                raise ConfigError(
-                    f"tiers.{what}",
-                    repr(value),
-                    "stands at two tiers",
-                    "Give each tier its own name and model.",
-                )
+        distinct_names([getattr(tier, what) for tier in tiers], key=f"tiers.{what}")
     return tiers
 
 

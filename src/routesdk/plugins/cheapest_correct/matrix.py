@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 
 from routesdk.errors import ConfigError
-from routesdk.types import Grade, Policy
+from routesdk.types import Grade, Policy, distinct_names
 
 NONE_CORRECT = "None_Correct"
-
-
-def _tiers(value: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ConfigError("tiers", repr(value), "not a list of names", "List the tiers, cheapest first.")
-    # 3 grades ** 8 tiers = 6,561 cells: beyond that a table of cells is no longer small.
-    if not 2 <= len(value) <= 8:
-        raise ConfigError("tiers", repr(value), "not two to eight tiers", "List them cheapest first.")
-    for name in value:
-        if not isinstance(name, str) or not name.strip():
-            raise ConfigError("tiers", repr(name), "not a tier's name", "Give a non-blank string.")
-        if list(value).count(name) > 1:
-            raise ConfigError("tiers", repr(name), "stands twice", "Give each tier its own name.")
-    return tuple(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +20,7 @@ class CheapestCorrect:
         tiers: Names of two to eight tiers, cheapest first.
     """
 
-    tiers: tuple[str, ...] = attrs.field(default=("medium", "large"), converter=_tiers)
+    tiers: tuple[str, ...] = attrs.field(default=("medium", "large"), converter=distinct_names)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
