@@ -280,14 +280,16 @@ def test_it_knows_what_it_learned_from(checkpoint: Checkpoint) -> None:
 
 
 def test_it_survives_a_round_trip(bound: Router, tmp_path: Path) -> None:
-    folder = bound.with_model("large", "gemini-2.5-pro").with_budget(5).save_pretrained(tmp_path / "router")
+    changed = bound.with_model("large", "gemini-2.5-pro").with_budget(5)
+    folder = changed.save_pretrained(tmp_path / "router")
 
     loaded = Router.from_pretrained(folder)
 
     for text in TEXTS:
         before, after = bound.route(text), loaded.route(text)
         assert after.prediction == before.prediction
-        assert (after.policy, after.tier, after.notices) == (before.policy, before.tier, before.notices)
+        assert (after.policy, after.tier) == (before.policy, before.tier)
+        assert after.notices == changed.route(text).notices
         assert after.operating_point.thresholds == before.operating_point.thresholds
     assert loaded.training_hashes().tolist() == bound.training_hashes().tolist()
 
