@@ -187,6 +187,7 @@ def evidence(
     )
     return Evidence(
         summary=SUMMARY,
+        licence="apache-2.0",
         command=command,
         sources=sources,
         metrics=tuple(metrics),
