@@ -128,7 +128,8 @@ def _decide(
         task = progress.add_task("deciding", total=total, visible=False)
         for chunk in _batched(queries):
             decisions = router.route_batch(chunk, explain=explain)
-            progress.update(task, advance=len(chunk), visible=len(chunk) == CHUNK)
+            # Drawn at once: the next chunk may be done before the bar's own clock ticks.
+            progress.update(task, advance=len(chunk), visible=len(chunk) == CHUNK, refresh=True)
             yield from zip(chunk, decisions, strict=True)
 
 
