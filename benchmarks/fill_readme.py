@@ -1,4 +1,4 @@
-"""Fill the results block of README.md from what the benchmarks wrote.
+"""Fill the results block of README.md, and docs/explanation/results.md, from what the benchmarks wrote.
 
     python benchmarks/speed.py --json build/speed.json
     python benchmarks/quality.py --markdown build/quality.md
@@ -25,37 +25,43 @@ def speed_table(measured: dict[str, object]) -> str:
     for row in figures:
         sign = ">" if row["at_least"] else "<"
         target = "" if row["target"] is None else f"{sign} {row['target']:,g} {row['unit']}"
-        lines.append(f"| {row['what']} | {target} | {row['value']:,.4g} {row['unit']} | {row['verdict']} |")
+        lines.append(
+            f"| {row['what']} | {target} | {_rounded(row['value'])} {row['unit']} | {row['verdict']} |"
+        )
     described = ", ".join(f"{key}: {value}" for key, value in machine.items())
     return "\n".join(lines) + f"\n\nMedians on this machine: {described}."
 
 
-def fill(readme: str, block: str) -> str:
-    """Return the README with the text between the two marks replaced.
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def fill(page: str, block: str) -> str:
+    """Return a page with the text between the two marks replaced.
 
     Raises:
         ValueError: A mark is missing.
     """
-    head, begin, rest = readme.partition(BEGIN)
+    head, begin, rest = page.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"README.md lacks {BEGIN} or {END}")
+        raise ValueError(f"the page lacks {BEGIN} or {END}")
     return f"{head}{BEGIN}\n{block.strip()}\n{END}{tail}"
 
 
 def main() -> None:
-    """Read both results and write README.md."""
+    """Read both results and write both pages."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("speed", type=Path, help="what speed.py --json wrote")
     parser.add_argument("quality", type=Path, help="what quality.py --markdown wrote")
     options = parser.parse_args()
     speed = speed_table(json.loads(options.speed.read_text(encoding="utf-8")))
-    quality = options.quality.read_text(encoding="utf-8")
-    readme = ROOT / "README.md"
-    readme.write_text(
-        fill(readme.read_text(encoding="utf-8"), f"{quality.strip()}\n\n{speed}"), encoding="utf-8"
-    )
-    print(f"filled {readme.name}")
+    quality = options.quality.read_text(encoding="utf-8").strip()
+    headline = quality.partition("\n### Differences")[0].strip()
+    pages = {ROOT / "README.md": headline, ROOT / "docs" / "explanation" / "results.md": quality}
+    for page, tables in pages.items():
+        page.write_text(fill(page.read_text(encoding="utf-8"), f"{tables}\n\n{speed}"), encoding="utf-8")
+        print(f"filled {page.name}")
 
 
 if __name__ == "__main__":
