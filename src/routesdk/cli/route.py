@@ -199,10 +199,11 @@ def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:
 
 
 def _table(chunk: list[tuple[Query, Decision]]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("query", max_width=60, no_wrap=True)
+    # The query gives way: a model's name that is cut or folded cannot be copied.
+    table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
+    table.add_column("query", ratio=1, min_width=8, no_wrap=True, overflow="ellipsis")
     table.add_column("policy", no_wrap=True)
-    table.add_column("model", overflow="fold")
+    table.add_column("model", no_wrap=True)
     for heading in ("confidence", "gain", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     for query, decision in chunk:
