@@ -112,7 +112,10 @@ def test_a_model_that_it_never_saw_gets_the_generic_head_and_the_decision_says_s
     decision = router.route(QUESTION)
 
     assert any("my-own-small" in notice for notice in decision.notices)
-    assert not any("gemini-1.5-pro-002" in notice for notice in decision.notices)
+    # One learned head beside a generic one would tell whose rows the query resembles, not the gain.
+    assert any("gemini-1.5-pro-002 was never graded on the same rows" in each for each in decision.notices)
+    unseen = Router.from_pretrained("default", medium="my-own-small", large="my-own-large")
+    assert decision.expected_gain == unseen.route(QUESTION).expected_gain
 
 
 def test_binding_other_models_changes_what_is_predicted(router: Router, bound: Router) -> None:

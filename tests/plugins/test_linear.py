@@ -101,11 +101,16 @@ def test_a_fresh_one_predicts_for_the_tiers_in_general_without_a_notice(trained:
     np.testing.assert_array_equal(batch.joint(), trained.bind(UNSEEN).predict([Query("Why?")]).joint())
 
 
-def test_only_the_model_that_was_never_learned_is_named(trained: LinearModel) -> None:
+def test_a_learned_model_beside_one_that_never_was_gets_a_generic_head_too(trained: LinearModel) -> None:
     batch = trained.bind((BOUND[0], UNSEEN[1])).predict([Query("Why?")])
 
-    assert len(batch.notices) == 1
-    assert "new-large" in batch.notices[0]
+    alone, unseen = batch.notices
+    assert alone.startswith(f"{BOUND[0].model} was never graded on the same rows")
+    assert unseen.startswith(f"{UNSEEN[1].model} was never learned")
+    generic = trained.bind(UNSEEN).predict([Query("Why?")])
+    assert batch.cells is not None
+    assert generic.cells is not None
+    assert batch.cells.tolist() == generic.cells.tolist()
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

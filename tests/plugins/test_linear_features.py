@@ -158,3 +158,14 @@ def test_of_a_long_conversation_the_oldest_turns_are_cut() -> None:
     assert cut
     assert text.endswith("old \nnew\nWhen?")
     assert len(text) == LIMIT
+
+
+def test_a_batch_of_ligatures_that_grow_when_composed_is_read_like_each_alone() -> None:
+    hasher = Hasher(12)
+    texts = ["\ufdfa" * 4000] * 16
+
+    found = list(hasher.features(texts))
+
+    assert sum(len(part.starts) for part in found) == 16
+    (alone,) = hasher.features(texts[:1])
+    assert found[0].buckets[: len(alone.buckets)].tolist() == alone.buckets.tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -86,18 +87,22 @@ class BoundHeads:
             tiers: Tiers with their models, cheapest first.
             named: Whether the models are meant; else the tiers in general are.
         """
-        blends: list[Blend] = []
-        notices: list[str] = []
-        for rank, tier in enumerate(tiers):
-            head = heads.model(tier.model) if named else None
-            if head is not None:
-                blends.append(((head, 1.0),))
-                continue
-            blends.append(heads.blend(rank / max(1, len(tiers) - 1)))
-            if named:
-                notices.append(
-                    f"{tier.model} was never learned: the generic head of the {tier.name} tier predicts"
-                )
+        found = [heads.model(tier.model) if named else None for tier in tiers]
+        learned = [head for head in found if head is not None]
+        # A model's own head beside a generic one, or beside one that was taught by other rows, would
+        # mostly tell whose rows the query resembles: their difference is no gain.
+        if len(learned) == len(tiers) and all(
+            heads.pair(cheaper, dearer) is not None for cheaper, dearer in itertools.pairwise(learned)
+        ):
+            blends: list[Blend] = [((head, 1.0),) for head in learned]
+            return cls._laid_out(heads, _mixed(heads, blends), ())
+        blends = [heads.blend(rank / max(1, len(tiers) - 1)) for rank in range(len(tiers))]
+        notices = [
+            f"{tier.model} was never {'learned' if head is None else 'graded on the same rows'}: "
+            f"the generic head of the {tier.name} tier predicts"
+            for tier, head in zip(tiers, found, strict=True)
+            if named
+        ]
         return cls._laid_out(heads, _mixed(heads, blends), tuple(notices))
 
     @classmethod

@@ -114,6 +114,8 @@ class Hasher:
         Args:
             texts: At most `LONGEST` characters each.
         """
+        # Composed first: a ligature may become many characters, and a chunk has room for so many.
+        texts = list(map(_composed, texts))
         start, size = 0, 0
         for end, text in enumerate(texts):
             size += len(text) + _EXTRA
@@ -166,7 +168,6 @@ class Hasher:
         return (total & _WORD_BITS) >> down, (total * _PAIR & _WORD_BITS) >> down
 
     def _several(self, texts: Sequence[str]) -> Features:
-        texts = list(map(_composed, texts))
         kinds, values, kept = _look_up_mixed(texts)
         starts, hashes = self._tokens(kinds, values)
         sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + _EXTRA
