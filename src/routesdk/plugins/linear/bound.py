@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from routesdk.plugins.linear.features import SHAPES, Features
+from routesdk.plugins.linear.features import SHAPES, Features, Single
 from routesdk.plugins.linear.heads import Head, Heads, Output
 from routesdk.plugins.linear.mixture import (
     WEIGHTS,
@@ -56,7 +56,8 @@ class BoundHeads:
     """Calibrated logits of the bound tiers: first of correct, then of abstained.
 
     Attributes:
-        table: (buckets, 2 * tiers + 1) weights of each bucket; its rarity in the last column.
+        table: (buckets, 2 * tiers + 1) weights of each bucket, times its rarity; in the last
+            column its rarity squared.
         shapes: (`SHAPES`, 2 * tiers) weights of a text's shape.
         offset: (2 * tiers,) added to each logit.
         shift: (2 * tiers, nodes) what the hidden difficulty adds.
@@ -71,8 +72,10 @@ class BoundHeads:
     reference: NDArray[np.float32]
     notices: tuple[str, ...]
     _shift_by_node: list[list[float]] = attrs.field(init=False)
+    _offsets: list[float] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_offsets", self.offset.tolist())
         object.__setattr__(self, "_shift_by_node", self.shift.T.tolist())
 
     @classmethod
@@ -120,7 +123,9 @@ class BoundHeads:
                 shapes[:, at] += heads.shapes[output.column] * np.float32(factor)
                 offset[at] += factor * heads.bias[output.column]
                 reference[:, at] += heads.reference[:, output.column] * np.float32(factor)
-        table[:, -1] = heads.rarity
+        rarity = heads.rarity.astype(np.float32)
+        table[:, -1] = rarity
+        table *= rarity[:, None]
         return cls(
             table=table,
             shapes=shapes,
@@ -133,32 +138,43 @@ class BoundHeads:
     def logits(self, found: Features) -> NDArray[np.float32]:
         """Return the calibrated logits of some texts, (texts, 2 * tiers)."""
         rows = self.table.take(found.buckets, axis=0)
-        values = rows[:, -1] * found.first
-        if len(found.starts) == 1:
-            logits: NDArray[np.float32] = values.dot(rows)[None, :-1]
-            logits *= float(values.dot(values)) ** -0.5
-        else:
-            rows *= values[:, None]
-            sums = np.add.reduceat(rows, found.starts, axis=0)
-            sizes = np.sqrt(np.add.reduceat(values * values, found.starts))
-            sums /= sizes[:, None]
-            logits = sums[:, :-1]
+        rows *= found.first[:, None]
+        sums = np.add.reduceat(rows, found.starts, axis=0)
+        logits: NDArray[np.float32] = sums[:, :-1]
+        # Words and pairs have length one together, however long the text is.
+        logits /= np.sqrt(sums[:, -1:])
         logits += found.shapes @ self.shapes
         logits += self.offset
         return logits
+
+    def logits_of_one(self, found: Single) -> list[float]:
+        """Return the calibrated logits of one text: as `logits` does, with few operations."""
+        *sums, square = np.add.reduce(self.table.take(found.buckets, axis=0), axis=0).tolist()
+        shaped = found.shape.dot(self.shapes).tolist()
+        scale = square**-0.5
+        return [
+            words * scale + shape + offset
+            for words, shape, offset in zip(sums, shaped, self._offsets, strict=True)
+        ]
 
     def batch(
         self, logits: NDArray[np.float32], cut: NDArray[np.bool_] | None, notices: tuple[str, ...]
     ) -> PredictionBatch:
         """Turn logits into the joint of the tiers' grades: nine cells for two tiers, a mixture for more."""
-        if logits.shape == (1, 4):
-            cells = np.array([one_pair_cells(logits[0].tolist(), self._shift_by_node)])
-            return PredictionBatch(cells=cells, cut=cut, notices=notices)
         grades = grade_probabilities(logits, self.shift)
         if grades.shape[1] == 2:
             return PredictionBatch(cells=two_tier_cells(grades), cut=cut, notices=notices)
         weights = np.broadcast_to(WEIGHTS, (len(grades), len(WEIGHTS)))
         return PredictionBatch(weights=weights, grades=grades.transpose(0, 3, 1, 2), cut=cut, notices=notices)
+
+    def one(
+        self, logits: list[float], cut: NDArray[np.bool_] | None, notices: tuple[str, ...]
+    ) -> PredictionBatch:
+        """Turn one text's logits into what `batch` makes of them."""
+        if len(logits) != 4:
+            return self.batch(np.array([logits], dtype=np.float32), cut, notices)
+        cells = np.array([one_pair_cells(logits, self._shift_by_node)])
+        return PredictionBatch(cells=cells, cut=cut, notices=notices)
 
 
 def _mixed(heads: Heads, blends: Sequence[Blend]) -> list[Mixed]:

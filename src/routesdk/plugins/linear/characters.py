@@ -84,6 +84,15 @@ _KIND_TABLE, _VALUE_TABLE, _CLASS_TABLE = (
 )
 
 
+ASCII_SINGLES = "".join(chr(code) for code in range(128) if _KINDS[code] == SINGLE)
+"""The marks of ASCII that are tokens by themselves."""
+
+
+def ascii_classes(text: str) -> NDArray[np.uint8]:
+    """Return the class of each character of an ASCII text."""
+    return np.frombuffer(text.encode("ascii").translate(_CLASSES), dtype=np.uint8)
+
+
 def look_up_ascii(text: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Return kind, value and class of each character of an ASCII text.
 

@@ -6,14 +6,25 @@ Python would take longer than all the rest of a decision.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from routesdk.plugins.linear.characters import CLASSES, END, START, WORD, look_up, look_up_ascii
+from routesdk.plugins.linear.characters import (
+    ASCII_SINGLES,
+    CLASSES,
+    END,
+    START,
+    WORD,
+    ascii_classes,
+    look_up,
+    look_up_ascii,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +40,13 @@ _BETWEEN = f"{END} {START}"
 _EXTRA = 3
 _BASE = 0x5851F42D4C957F2D
 _SPREAD = 0xFF51AFD7ED558CCD
-_PAIR = np.uint64(0xD6E8FEB86659FD93)
+_PAIR = 0xD6E8FEB86659FD93
+_WORD_BITS = (1 << 64) - 1
+
+_ASCII_TOKEN = re.compile(f"[0-9a-z_]+|[{re.escape(ASCII_SINGLES)}]")
+# From here on a pass over arrays is faster than one over words.
+_SHORT = 600
+_KNOWN_WORDS = 1 << 15
 
 SHAPES = CLASSES + 2
 """Numbers that describe a text's shape: the logarithms of its counts of characters by class,
@@ -43,7 +60,7 @@ def _powers(base: int, first: int) -> NDArray[np.uint64]:
 
 
 class Features(NamedTuple):
-    """What a batch of texts consists of. A plain tuple: one is made for each decision.
+    """What a batch of texts consists of.
 
     Attributes:
         starts: For each text, (texts,), where its entries start.
@@ -56,6 +73,18 @@ class Features(NamedTuple):
     buckets: NDArray[np.int64]
     first: NDArray[np.float32]
     shapes: NDArray[np.float32]
+
+
+class Single(NamedTuple):
+    """What one text consists of. A plain tuple: one is made for each decision.
+
+    Attributes:
+        buckets: (entries,) hashed words and pairs, each once, in any order.
+        shape: (`SHAPES`,) what the text looks like.
+    """
+
+    buckets: NDArray[np.int64]
+    shape: NDArray[np.float32]
 
 
 class Hasher:
@@ -76,6 +105,8 @@ class Hasher:
         # The last factor spreads a short word's bits to the high ones, which name the bucket.
         self._powers = _powers(_BASE, _SPREAD)
         self._inverses = _powers(pow(_BASE, -1, 1 << 64), 1)
+        # Most words of a query were met before; how many are remembered is bounded.
+        self._known = functools.lru_cache(_KNOWN_WORDS)(self._hashed)
 
     def features(self, texts: Sequence[str]) -> Iterator[Features]:
         """Yield the features of texts in order, some texts at a time.
@@ -108,24 +139,38 @@ class Hasher:
             for at, start, end in zip(words.tolist(), starts[words].tolist(), ends.tolist(), strict=True)
         ]
 
-    def single(self, text: str) -> Features:
-        """Return the features of one text; as `features` does, in half the time.
+    def single(self, text: str) -> Single:
+        """Return the features of one text: the same as `features` finds, in a third of the time.
 
         Args:
             text: At most `LONGEST` characters.
         """
-        if text.isascii():
-            kinds, values, kept = look_up_ascii(f"{_OPEN}{text}{END}")
-            starts, hashes = self._tokens(kinds, values)
-        else:
-            kinds, wide_values, kept = _look_up_mixed([_composed(text)])
-            starts, hashes = self._tokens(kinds, wide_values)
-        keys = self._keys(hashes)
-        first = _sort(keys)
-        counts = np.bincount(kept, minlength=SHAPES)
-        counts[-2] = len(kept)
-        counts[-1] = len(starts)
-        return Features(_ZERO, keys, first, _LOGARITHMS.take(counts)[None])
+        if len(text) > _SHORT or not text.isascii():
+            (found,) = self.features([text])
+            return Single(found.buckets[found.first > 0.0], found.shapes[0])
+        tokens = [START, *_ASCII_TOKEN.findall(text.lower()), END]
+        hashed = list(map(self._known, tokens))
+        down = 64 - self.bits
+        buckets = {bucket for bucket, _, _ in hashed}
+        buckets.update(
+            [
+                ((raised + plain) & _WORD_BITS) >> down
+                for (_, _, raised), (_, plain, _) in itertools.pairwise(hashed)
+            ]
+        )
+        counts = np.bincount(ascii_classes(f"{_OPEN}{text}{END}"), minlength=SHAPES)
+        counts[-2] = len(text) + _EXTRA
+        counts[-1] = len(tokens)
+        return Single(np.fromiter(buckets, np.int64, len(buckets)), _LOGARITHMS.take(counts))
+
+    def _hashed(self, word: str) -> tuple[int, int, int]:
+        """Return a word's bucket, its hash, and the hash as the first of a pair has it."""
+        total, factor = 0, _SPREAD
+        for code in word.encode("ascii"):
+            total += code * factor
+            factor = factor * _BASE & _WORD_BITS
+        total &= _WORD_BITS
+        return total >> (64 - self.bits), total, total * _PAIR & _WORD_BITS
 
     def _several(self, texts: Sequence[str]) -> Features:
         kinds, values, kept = _look_up_mixed(texts)
@@ -149,29 +194,18 @@ class Hasher:
         hashes *= self._inverses.take(starts)
         return starts, hashes
 
-    def _keys(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return the buckets of the words of one or more texts, then those of the pairs."""
-        size = len(hashes)
-        keys = np.empty(2 * size - 1, dtype=np.uint64)
-        keys[:size] = hashes
-        pairs = keys[size:]
-        np.multiply(hashes[:-1], _PAIR, out=pairs)
-        pairs += hashes[1:]
-        keys >>= self._down
-        return keys.view(np.int64)
-
     def _placed_keys(
         self, hashes: NDArray[np.uint64], firsts: NDArray[np.int64], tokens: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """Return the buckets of words and pairs of several texts, above each the number of its text."""
-        keys = self._keys(hashes)
+        words = (hashes >> self._down).view(np.int64)
+        joined = hashes[:-1] * np.uint64(_PAIR) + hashes[1:]
+        pairs = (joined >> self._down).view(np.int64)
         places = np.repeat(np.arange(len(firsts)) << self.bits, tokens)
-        keys[: len(hashes)] |= places
-        keys[len(hashes) :] |= places[1:]
         # The pair of one text's end with the next one's start belongs to nobody.
-        kept = np.ones(len(keys), dtype=np.bool_)
-        kept[len(hashes) - 1 + firsts[1:]] = False
-        return keys[kept]
+        kept = np.ones(len(pairs), dtype=np.bool_)
+        kept[firsts[1:] - 1] = False
+        return np.concatenate([words | places, (pairs | places[1:])[kept]])
 
 
 def _sort(keys: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -185,7 +219,6 @@ def _sort(keys: NDArray[np.int64]) -> NDArray[np.float32]:
 
 # Of all counts that a text can have.
 _LOGARITHMS = np.log1p(np.arange(LONGEST + _EXTRA + 1)).astype(np.float32)
-_ZERO = np.zeros(1, dtype=np.int64)
 
 
 def _composed(text: str) -> str:

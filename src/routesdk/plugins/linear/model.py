@@ -61,8 +61,8 @@ class LinearModel:
         bound = self._ready()
         if len(queries) == 1:
             text, cut = read(queries[0])
-            logits = bound.logits(self._hasher.single(text))
-            return bound.batch(logits, _CUT if cut else _WHOLE, bound.notices)
+            logits = bound.logits_of_one(self._hasher.single(text))
+            return bound.one(logits, _CUT if cut else _WHOLE, bound.notices)
         texts, cuts = [], []
         for query in queries:
             text, cut = read(query)

@@ -25,7 +25,7 @@ def write_reason(bound: BoundHeads, hasher: Hasher, text: str, policy: Policy) -
         text: What was read of the query.
         policy: What was decided.
     """
-    joint = bound.batch(bound.logits(hasher.single(text)), None, ()).joint()[0]
+    joint = bound.one(bound.logits_of_one(hasher.single(text)), None, ()).joint()[0]
     tiers = len(bound.offset) // 2
     correct = joint.reshape((3,) * tiers)
     cheap = float(correct[0].sum())
@@ -46,7 +46,7 @@ def _heaviest(bound: BoundHeads, hasher: Hasher, text: str, tiers: int) -> list[
     if not found:
         return []
     rows = bound.table[list(found.values())]
-    pull = np.abs(rows[:, tiers - 1] - rows[:, 0]) * rows[:, -1]
+    pull = np.abs(rows[:, tiers - 1] - rows[:, 0])
     order = np.argsort(-pull, kind="stable")[:_WORDS]
     words = list(found)
     return [f"“{words[at]}”" for at in order.tolist() if pull[at] > 0.0 and words[at].isprintable()]
