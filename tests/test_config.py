@@ -12,21 +12,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routesdk._checked import checked
 from routesdk.config import (
     Config,
     DPOConfig,
     EvaluateConfig,
     MappingConfig,
     OracleConfig,
+    PriceConfig,
     QLoRAConfig,
     RouterConfig,
     RuleConfig,
     SFTConfig,
     TrainConfig,
+    environment_variable,
     load_config,
 )
 from routesdk.errors import ConfigError
 from routesdk.structure import structure, unstructure
+from routesdk.types import PartConfig
 
 
 def write(folder: Path, text: str) -> Path:
@@ -103,7 +107,7 @@ def test_a_file_with_every_section_is_read(tmp_path: Path) -> None:
         ("[oracle]\nmax_usd = inf", "oracle.max_usd = inf: not a finite amount"),
         ("[oracle]\ntest_share = 0", "oracle.test_share = 0.0: must be > 0.0"),
         ("[oracle]\nconcurrency = 0", "oracle.concurrency = 0: must be >= 1"),
-        ('[oracle]\napi_key = "secret"', "oracle.api_key = .*: no such key. Did you mean 'api_key_env'"),
+        ('[oracle]\napi_key = "secret"', "oracle.api_key = .not shown.: no such key"),
         ("[train.qlora]\nbits = 5", r"train.qlora.bits = 5: must be in \(4, 8, 16\)"),
         ("[train]\nseed = true", "train.seed = True: is true or false, not a whole number"),
         ("[train.sft]\nlearning_rate = inf", "train.sft.learning_rate = inf: must be < inf"),
@@ -143,7 +147,8 @@ def test_a_mistake_in_the_file_is_named_with_the_file(tmp_path: Path, text: str,
         (RouterConfig, {"large_share": 1.5}, "large_share = 1.5: must be <= 1.0"),
         (RouterConfig, {"medium": " "}, "medium = ' ': must not be blank"),
         (RouterConfig, {"large": 3}, "large = 3: is a whole number, not a string or nothing"),
-        (OracleConfig, {"backend": "\t"}, "backend = .*: must not be blank"),
+        (OracleConfig, {"backend": "\t"}, "name = .*: is no name of a part"),
+        (OracleConfig, {"count_only_tokens": True, "max_usd": 1}, "count_only_tokens = true: money cannot"),
         (OracleConfig, {"max_usd": -1}, "max_usd = -1: not a finite amount"),
         (SFTConfig, {"learning_rate": float("inf")}, "learning_rate = inf: must be < inf"),
         (SFTConfig, {"epochs": float("nan")}, "epochs = nan: must be > 0.0"),
@@ -159,12 +164,19 @@ def test_a_mistake_in_a_config_that_is_built_by_hand_is_named(
         kind(**fields)
 
 
+@attrs.frozen(kw_only=True, field_transformer=checked)
+class _WithKey:
+    """The config of a backend, as one needs a key."""
+
+    api_key_env: str = attrs.field(default="MY_KEY", validator=environment_variable)
+
+
 @pytest.mark.parametrize(
     "key", ["AIza-key with secret", "sk-secret", "secret" * 50, "1secret", "", b"secret"]
 )
 def test_a_key_in_place_of_its_variables_name_is_refused_and_not_repeated(key: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="api_key_env") as caught:
-        OracleConfig(api_key_env=key)
+        _WithKey(api_key_env=key)  # type: ignore[arg-type]
 
     assert "secret" not in str(caught.value)
 
@@ -237,6 +249,7 @@ _rules = st.builds(
     options=st.dictionaries(_names, _plain, max_size=3),
     on_error=st.sampled_from(["raise", "skip"]),
 )
+_dollars = st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=9)
 _configs = st.builds(
     Config,
     router=st.builds(
@@ -253,6 +266,10 @@ _configs = st.builds(
         max_usd=st.none() | st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=9),
         test_share=st.floats(0.01, 0.99),
         concurrency=st.integers(1, 10**6),
+        judge=st.builds(PartConfig, _names, st.dictionaries(_names, st.integers() | _names, max_size=2)),
+    ),
+    prices=st.dictionaries(
+        _names, st.builds(PriceConfig, input_usd_per_mtok=_dollars, output_usd_per_mtok=_dollars), max_size=2
     ),
     train=st.builds(
         TrainConfig,

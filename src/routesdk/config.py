@@ -17,9 +17,14 @@ from attrs.validators import deep_iterable, ge, gt, in_, le, lt, optional
 from routesdk._checked import checked, named
 from routesdk.errors import ConfigError
 from routesdk.structure import structure
-from routesdk.types import FrozenMapping, frozen, frozen_throughout, usd
+from routesdk.types import FrozenMapping, PartConfig, Tier, distinct_tiers, frozen, frozen_throughout, usd
 
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+ANSWER_INSTRUCTION = (
+    "Answer the question in one or two sentences. If you do not know the answer, say that you do not know."
+)
+"""The system instruction of answers: an abstention must be possible, or the matrix loses its third grade."""
 
 
 # Converters of their own: type checkers lose the type variables of a generic one. What is
@@ -40,11 +45,36 @@ def _models(models: Iterable[str]) -> tuple[str, ...]:
     return tuple(models) if isinstance(models, list) else cast("tuple[str, ...]", models)
 
 
-def _variable(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+def environment_variable(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    """Refuse what is no name of an environment variable; a validator of `api_key_env`."""
     if not _VARIABLE.fullmatch(value):
         # Whoever writes the key itself here must not find it in a log.
         problem, fix = "not the name of an environment variable", "Write its name, never the key itself."
         raise ConfigError(attribute.name, "(not shown)", problem, fix)
+
+
+def _part(value: PartConfig | str) -> PartConfig:
+    return PartConfig.of(value)
+
+
+def _optional_part(value: PartConfig | str | None) -> PartConfig | None:
+    return None if value is None else PartConfig.of(value)
+
+
+def _tiers(tiers: Iterable[TierConfig]) -> tuple[TierConfig, ...]:
+    return tuple(tiers) if isinstance(tiers, list) else cast("tuple[TierConfig, ...]", tiers)
+
+
+def _prices(prices: Mapping[str, PriceConfig]) -> Mapping[str, PriceConfig]:
+    return frozen(prices) if isinstance(prices, Mapping) else prices
+
+
+def _path(value: Path | str) -> Path:
+    return Path(value) if isinstance(value, str) else value
+
+
+def _usd(value: Decimal | float | int | str) -> Decimal:
+    return usd(value)
 
 
 def _max_usd(value: Decimal | float | int | str | None) -> Decimal | None:
@@ -103,30 +133,111 @@ class RouterConfig:
 
 
 @attrs.frozen(kw_only=True, field_transformer=checked)
+class TierConfig:
+    """One tier of an oracle: `[[oracle.tiers]]`, cheapest first.
+
+    Attributes:
+        name: The tier's name, such as `medium`.
+        model: The model that answers for it, as its provider spells it.
+        backend: Backend that reaches the model; None takes the oracle's.
+        thinking_tokens: Cap on thinking; None takes the oracle's.
+    """
+
+    name: str = attrs.field(validator=named)
+    model: str = attrs.field(validator=named)
+    backend: PartConfig | None = attrs.field(default=None, converter=_optional_part)
+    thinking_tokens: int | None = attrs.field(default=None, validator=optional(ge(0)))
+
+
+DEFAULT_TIERS = (
+    TierConfig(name="medium", model="gemini-2.5-flash"),
+    TierConfig(name="large", model="gemini-2.5-pro"),
+)
+"""The two models that an oracle compares where none are named."""
+
+
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class OracleConfig:
     """How evidence is made: `[oracle]`.
 
+    Parts are names, or tables with `name` and `options`.
+
     Attributes:
         benchmark: Benchmark whose train rows are answered.
-        backend: Backend that answers.
+        tiers: The models that answer, cheapest first.
+        backend: Backend that answers, for tiers that name none of their own.
         judge: Judge that grades.
         matrix: Matrix that labels.
         analyst: Analyst that writes reasons.
+        system: System instruction of every answer; empty for none.
+        max_output_tokens: Cap on each answer, thinking included: what a call may cost at the most.
+        thinking_tokens: Cap on thinking within it; None leaves it to the provider.
+        temperature: Sampling temperature; None leaves it to the provider.
         test_share: Share of rows held out for evaluation.
-        concurrency: Calls under way at once.
+        split_seed: Another seed is another split.
+        limit: Rows of the train part to take, chosen by their hash; None for all.
+        journal: The run's SQLite file.
+        concurrency: Calls under way at once, for each provider.
+        requests_per_minute: Calls begun a minute, for each provider; None for no bound.
+        tokens_per_minute: Tokens a minute, in and out, for each provider; None for no bound.
+        timeout_s: Deadline of a call, in seconds.
+        attempts: How often a call is tried.
         max_usd: Budget of the run in US dollars; None for none.
-        api_key_env: Environment variable that holds the key; never the key.
+        count_only_tokens: Whether models without a known price may be called, their tokens
+            counted and their cost left open; not together with `max_usd`.
+        executor: Where shards run.
+        shards: Parts that the rows are divided into; 1 runs in this process.
     """
 
-    benchmark: str = attrs.field(default="simpleqa", validator=named)
-    backend: str = attrs.field(default="gemini", validator=named)
-    judge: str = attrs.field(default="gemini", validator=named)
-    matrix: str = attrs.field(default="nine-cell", validator=named)
-    analyst: str = attrs.field(default="heuristic", validator=named)
+    benchmark: PartConfig = attrs.field(default=PartConfig("simpleqa"), converter=_part)
+    tiers: tuple[TierConfig, ...] = attrs.field(default=DEFAULT_TIERS, converter=_tiers)
+    backend: PartConfig = attrs.field(default=PartConfig("gemini"), converter=_part)
+    judge: PartConfig = attrs.field(default=PartConfig("gemini"), converter=_part)
+    matrix: PartConfig = attrs.field(default=PartConfig("nine-cell"), converter=_part)
+    analyst: PartConfig = attrs.field(default=PartConfig("heuristic"), converter=_part)
+    system: str = ANSWER_INSTRUCTION
+    max_output_tokens: int = attrs.field(default=2048, validator=ge(1))
+    thinking_tokens: int | None = attrs.field(default=None, validator=optional(ge(0)))
+    temperature: float | None = attrs.field(default=None, validator=optional([ge(0.0), lt(math.inf)]))
     test_share: float = attrs.field(default=0.2, validator=[gt(0.0), lt(1.0)])
+    split_seed: int = attrs.field(default=0, validator=ge(0))
+    limit: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    journal: Path = attrs.field(default=Path("oracle.sqlite"), converter=_path)
     concurrency: int = attrs.field(default=16, validator=ge(1))
+    requests_per_minute: float | None = attrs.field(default=None, validator=optional([gt(0.0), lt(math.inf)]))
+    tokens_per_minute: float | None = attrs.field(default=None, validator=optional([gt(0.0), lt(math.inf)]))
+    timeout_s: float = attrs.field(default=120.0, validator=[gt(0.0), lt(math.inf)])
+    attempts: int = attrs.field(default=6, validator=ge(1))
     max_usd: Decimal | None = attrs.field(default=None, converter=_max_usd)
-    api_key_env: str = attrs.field(default="GEMINI_API_KEY", validator=_variable)
+    count_only_tokens: bool = False
+    executor: PartConfig = attrs.field(default=PartConfig("local"), converter=_part)
+    shards: int = attrs.field(default=1, validator=ge(1))
+
+    def __attrs_post_init__(self) -> None:
+        names = tuple(Tier(tier.name, tier.model) for tier in self.tiers)
+        distinct_tiers(names)
+        if self.count_only_tokens and self.max_usd is not None:
+            problem = "money cannot be bounded where only tokens are counted"
+            raise ConfigError("count_only_tokens", "true", problem, "Leave out one of it and max_usd.")
+
+
+@attrs.frozen(kw_only=True, field_transformer=checked)
+class PriceConfig:
+    """What a model costs, in place of the catalogue's price: `[prices."MODEL"]`.
+
+    Attributes:
+        input_usd_per_mtok: US dollars per million tokens of prompt.
+        output_usd_per_mtok: US dollars per million tokens of answer, thinking included.
+        cached_input_usd_per_mtok: US dollars per million cached tokens of prompt.
+        source: Where the price was read.
+        date: The day it was read, as YYYY-MM-DD.
+    """
+
+    input_usd_per_mtok: Decimal = attrs.field(converter=_usd)
+    output_usd_per_mtok: Decimal = attrs.field(converter=_usd)
+    cached_input_usd_per_mtok: Decimal | None = attrs.field(default=None, converter=_max_usd)
+    source: str = "user"
+    date: str = ""
 
 
 @attrs.frozen(kw_only=True, field_transformer=checked)
@@ -227,6 +338,7 @@ class Config:
     oracle: OracleConfig = attrs.field(factory=OracleConfig)
     train: TrainConfig = attrs.field(factory=TrainConfig)
     evaluate: EvaluateConfig = attrs.field(factory=EvaluateConfig)
+    prices: Mapping[str, PriceConfig] = attrs.field(factory=FrozenMapping, converter=_prices)
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:

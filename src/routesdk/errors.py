@@ -7,8 +7,12 @@ fields break pickling.
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
 import attrs
+
+if TYPE_CHECKING:
+    from routesdk.types.money import Usage
 
 # More names than this are a list to scroll through, not a hint.
 _SHOWN = 12
@@ -253,15 +257,44 @@ class DatasetError(RouteSDKError):
 
 @attrs.frozen
 class BackendError(RouteSDKError):
-    """A backend could not answer."""
+    """A backend could not answer.
+
+    Attributes:
+        backend: The backend's name.
+        problem: What went wrong; never with a key in it.
+        retryable: Whether the same call may succeed later.
+        may_cost: Whether the provider may have done the work, and may bill it, although
+            no answer arrived: the call hung, broke off, or its reply could not be read.
+        retry_after_s: Seconds after which the provider wants to be asked again.
+        blocked: Whether a safety filter withheld the answer.
+        denied: Whether the key was refused, or lacks permission: every other call will fail, too.
+        usage: What the provider counted nevertheless, as for an answer that was blocked.
+    """
 
     backend: str
     problem: str
     retryable: bool = False
+    may_cost: bool = False
+    retry_after_s: float | None = None
+    blocked: bool = False
+    denied: bool = False
+    usage: Usage | None = None
 
     def __str__(self) -> str:
         again = " Trying again may help." if self.retryable else ""
         return f"Backend {self.backend!r}: {self.problem}.{again}"
+
+
+@attrs.frozen
+class JournalError(RouteSDKError):
+    """The journal of a run cannot be read or written."""
+
+    path: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}. {self.fix}"
 
 
 @attrs.frozen

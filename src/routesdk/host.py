@@ -23,7 +23,7 @@ from routesdk.errors import (
     RouteSDKError,
     UnknownComponentError,
 )
-from routesdk.offers import KINDS, Offered, PluginReport, accepted, misfit, plain_name
+from routesdk.offers import KINDS, Offered, PluginReport, accepted, misfit, names_argument, plain_name
 from routesdk.protocols import (
     API_VERSION,
     Analyst,
@@ -157,7 +157,7 @@ class PluginHost:
             ConfigError: An option is unknown, of the wrong type or out of range.
         """
         offered = self.find(kind, name)
-        part, error = attempt(_construct, offered, dict(options or {}))
+        part, error = attempt(_construct, offered, dict(options or {}), self)
         if error is None:
             return part
         if isinstance(error, RouteSDKError):
@@ -381,14 +381,15 @@ class PluginHost:
         logger.warning("plugin %r of %s: %s", loaded.name, loaded.distribution, text)
 
 
-def _construct(offered: Offered, options: dict[str, object]) -> object:
+def _construct(offered: Offered, options: dict[str, object], host: PluginHost) -> object:
     """Build a part from its options, and see that it is of its kind."""
     component = offered.component
     factory = component.factory
     where = f"{offered.kind.replace(' ', '_')}.{component.name}"
     part: object
     if component.config is not None:
-        part = factory(structure(options, component.config, where=where))
+        config: object = structure(options, component.config, where=where)
+        part = factory(config, host=host) if names_argument(factory, "host") else factory(config)
     elif isinstance(factory, type) and attrs.has(factory):
         # The factory is its own config: a rule of a few fields needs no second class.
         part = structure(options, factory, where=where)

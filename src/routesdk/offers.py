@@ -141,6 +141,12 @@ def accepted(function: Callable[..., object], given: Mapping[str, object]) -> Ma
     return given if names is None else {name: given[name] for name in given if name in names}
 
 
+def names_argument(function: Callable[..., object], name: str) -> bool:
+    """Tell whether a function has a parameter of this very name that can be passed by keyword."""
+    names = _read_keywords(function)
+    return names is not None and name in names
+
+
 def _read_keywords(function: Callable[..., object]) -> frozenset[str] | None:
     """Return the names that a function takes by keyword; None where it takes any, or does not say."""
     try:

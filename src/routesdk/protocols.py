@@ -21,6 +21,7 @@ from routesdk.types import (
     Decision,
     Example,
     Grade,
+    PartConfig,
     Policy,
     PredictionBatch,
     Proposal,
@@ -83,6 +84,33 @@ class Judge(Protocol):
 
     async def grade(self, question: str, reference: str, answer: str) -> Verdict | Unscored:
         """Grade one answer against the reference; `Unscored` where no grade can be read."""
+        ...
+
+
+@runtime_checkable
+class PromptedJudge(Judge, Protocol):
+    """A judge that asks a model: it writes the request and reads the reply, and others may pay.
+
+    An oracle run makes the call itself, so that it is paced, bounded and
+    journaled like every other; `grade` makes it on the spot.
+    """
+
+    @property
+    def backend(self) -> PartConfig:
+        """The backend that the model is asked through."""
+        ...
+
+    @property
+    def prompt_version(self) -> str:
+        """Changes whenever the wording of the request does."""
+        ...
+
+    def request(self, question: str, reference: str, answer: str) -> Request:
+        """Write the request; it holds question, reference and this one answer, and nothing else."""
+        ...
+
+    def read(self, reply: Answer) -> Verdict | Unscored:
+        """Read the reply; `Unscored` where no grade can be read, never a guess."""
         ...
 
 
@@ -183,6 +211,29 @@ class Analyst(Protocol):
 
 
 @runtime_checkable
+class PromptedAnalyst(Analyst, Protocol):
+    """An analyst that asks a model: it writes the request and reads the reply, and others may pay."""
+
+    @property
+    def backend(self) -> PartConfig:
+        """The backend that the model is asked through."""
+        ...
+
+    @property
+    def prompt_version(self) -> str:
+        """Changes whenever the wording of the request does."""
+        ...
+
+    def request(self, query: Query) -> Request:
+        """Write the request; it holds the query, and neither a reference nor an answer to it."""
+        ...
+
+    def read(self, reply: Answer) -> str:
+        """Read the reason; empty where there is none in the reply."""
+        ...
+
+
+@runtime_checkable
 class SpendSource(Protocol):
     """Keeps count of money. Safe to share between threads."""
 
@@ -269,7 +320,8 @@ class Component(Generic[P_co]):
         name: In kebab-case; unique among the parts of its kind.
         factory: Builds the part from a `config` object. Without `config`, the
             factory is itself an attrs class, built from its own fields, or
-            takes nothing.
+            takes nothing. A factory with a `config` that names a parameter `host`
+            is passed the host that builds it: a judge finds its backend there by name.
         config: A light attrs class, importable without the part's extra.
         summary: One line for `routesdk plugins list`.
         install: The command that installs what the part needs, such as

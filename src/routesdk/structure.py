@@ -24,7 +24,7 @@ import attrs
 
 from routesdk._checked import described, shown, type_name, validator_text
 from routesdk.errors import ConfigError, RouteSDKError
-from routesdk.types import FrozenMapping, usd
+from routesdk.types import FrozenMapping, PartConfig, usd
 
 if TYPE_CHECKING:
     import cattrs
@@ -83,6 +83,12 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(Path, _path)
     converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
     converter.register_structure_hook_factory(attrs.has, _strict_table)
+    read_part = _strict_table(PartConfig, converter)
+    converter.register_structure_hook(
+        # In a file, a part without options is its name.
+        PartConfig,
+        lambda value, kind: PartConfig(value) if isinstance(value, str) else read_part(value, kind),
+    )
     # cattrs would take a string for a sequence of characters.
     converter.register_structure_hook_factory(_is_sequence, _strict_sequence)
     converter.register_structure_hook_factory(_is_mapping, _strict_mapping)

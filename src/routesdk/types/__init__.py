@@ -14,6 +14,7 @@ from routesdk.types.decision import (
 )
 from routesdk.types.frozen import FrozenMapping, frozen, frozen_throughout
 from routesdk.types.money import EXACT, NANO_USD, Price, Reservation, Spend, Usage, usd
+from routesdk.types.part import PartConfig
 from routesdk.types.policy import GRADES, Grade, Label, Policy, Tier, distinct_names, distinct_tiers
 from routesdk.types.prediction import Prediction, PredictionBatch
 from routesdk.types.query import Message, Query, QueryLike
@@ -34,6 +35,7 @@ __all__ = [
     "Message",
     "OperatingPoint",
     "Outcome",
+    "PartConfig",
     "Policy",
     "Prediction",
     "PredictionBatch",

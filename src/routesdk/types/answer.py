@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import attrs
 
 from routesdk.errors import ConfigError
-from routesdk.types.frozen import FrozenMapping, frozen
+from routesdk.types.frozen import FrozenMapping, frozen, frozen_throughout
 from routesdk.types.money import Usage
 from routesdk.types.policy import Grade
 from routesdk.types.query import Query
+
+
+def _schema(schema: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    return None if schema is None else cast("Mapping[str, object]", frozen_throughout(schema))
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +28,9 @@ class Request:
         system: System instruction; empty for none.
         max_output_tokens: Cap on the answer, thinking included; None leaves it to the provider.
         temperature: Sampling temperature; None leaves it to the provider.
+        thinking_tokens: Cap on the tokens spent on thinking; 0 asks for none, None leaves
+            it to the provider. A backend whose provider knows no such cap passes it over.
+        response_schema: JSON schema that the answer's text must fit; None for free text.
         timeout_s: Deadline of the call, in seconds.
     """
 
@@ -35,6 +43,10 @@ class Request:
     temperature: float | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.ge(0))
     )
+    thinking_tokens: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(0))
+    )
+    response_schema: Mapping[str, object] | None = attrs.field(default=None, converter=_schema)
     timeout_s: float = attrs.field(default=120.0, validator=attrs.validators.gt(0))
 
 
