@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from routesdk.errors import CheckpointError
+from routesdk.errors import CheckpointError, RouteSDKError
 
 _PAUSE_S = 0.02
 # Some network file systems know no locks; writing there is as safe as it was before there were any.
@@ -47,20 +47,23 @@ else:
 
 
 @contextlib.contextmanager
-def sole_writer(file: Path, wait_s: float) -> Iterator[None]:
+def sole_writer(file: Path, wait_s: float, *, busy: RouteSDKError | None = None) -> Iterator[None]:
     """Hold the lock that a file stands for; the file is removed in the end.
 
     Args:
         file: The lock's file, in the folder that is written to.
         wait_s: Seconds to wait for another holder.
+        busy: What to raise where another holds it; None for a `CheckpointError` about the folder.
 
     Raises:
-        CheckpointError: Another process or thread holds it for longer than that.
+        RouteSDKError: `busy`: another process or thread holds it for longer than that.
         OSError: The file cannot be made.
     """
     until = time.monotonic() + wait_s
     while (descriptor := _try(file)) is None:
         if time.monotonic() >= until:
+            if busy is not None:
+                raise busy
             fix = "Wait for it, or name another folder, and save again."
             raise CheckpointError(str(file.parent), "is being written by another process", fix)
         time.sleep(_PAUSE_S)

@@ -20,11 +20,10 @@ from hypothesis import strategies as st
 from routesdk.errors import BudgetError, ConfigError
 from routesdk.host import PluginHost
 from routesdk.plugins.spend.memory import MemorySpend
-from routesdk.plugins.spend.nano import from_nano, to_nano
 from routesdk.plugins.spend.sqlite import SQLiteSpend
 from routesdk.protocols import SpendSource
 from routesdk.testing import check_spend_source
-from routesdk.types import NANO_USD, Reservation, Spend
+from routesdk.types import NANO_USD, Reservation, Spend, from_nano, to_nano
 
 MakeSource = Callable[[], SpendSource]
 

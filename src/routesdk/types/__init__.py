@@ -13,7 +13,17 @@ from routesdk.types.decision import (
     TraceStep,
 )
 from routesdk.types.frozen import FrozenMapping, frozen, frozen_throughout
-from routesdk.types.money import EXACT, NANO_USD, Price, Reservation, Spend, Usage, usd
+from routesdk.types.money import (
+    EXACT,
+    NANO_USD,
+    Price,
+    Reservation,
+    Spend,
+    Usage,
+    from_nano,
+    to_nano,
+    usd,
+)
 from routesdk.types.part import PartConfig
 from routesdk.types.policy import GRADES, Grade, Label, Policy, Tier, distinct_names, distinct_tiers
 from routesdk.types.prediction import Prediction, PredictionBatch
@@ -58,7 +68,9 @@ __all__ = [
     "Verdict",
     "distinct_names",
     "distinct_tiers",
+    "from_nano",
     "frozen",
     "frozen_throughout",
+    "to_nano",
     "usd",
 ]

@@ -61,6 +61,31 @@ def usd(value: Decimal | float | int | str, *, key: str = "usd") -> Decimal:
     return amount
 
 
+# SQLite's integers have 64 bits: nine billion dollars in nano-dollars.
+_MOST_COUNTED_USD = Decimal(9_000_000_000)
+
+
+def to_nano(amount: Decimal | float | int | str) -> int:
+    """Turn US dollars into whole nano-dollars.
+
+    What is finer than a nano-dollar is rounded up, so that a count never
+    falls short of what was spent.
+
+    Raises:
+        ConfigError: The amount is negative, not finite, or above nine billion dollars.
+    """
+    exact = usd(amount)
+    if exact > _MOST_COUNTED_USD:
+        problem = "more than can be counted"
+        raise ConfigError("usd", str(amount), problem, f"Give at most {_MOST_COUNTED_USD:,} US dollars.")
+    return int(EXACT.scaleb(exact, 9).to_integral_value(decimal.ROUND_CEILING, EXACT))
+
+
+def from_nano(nano: int) -> Decimal:
+    """Turn whole nano-dollars into US dollars, exactly."""
+    return EXACT.scaleb(Decimal(nano), -9)
+
+
 def _shown(value: object) -> str:
     # A whole number of thousands of digits has no repr.
     text = f"{value:#x}" if isinstance(value, int) and value.bit_length() > 256 else repr(value)

@@ -7,8 +7,8 @@ import uuid
 from decimal import Decimal
 
 from routesdk.errors import BudgetError
-from routesdk.plugins.spend.nano import from_nano, to_nano, within
-from routesdk.types import Reservation, Spend
+from routesdk.plugins.spend.limit import within
+from routesdk.types import Reservation, Spend, from_nano, to_nano
 
 
 class MemorySpend:

@@ -13,8 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from routesdk.errors import BudgetError
-from routesdk.plugins.spend.nano import from_nano, to_nano, within
-from routesdk.types import Reservation, Spend
+from routesdk.plugins.spend.limit import within
+from routesdk.types import Reservation, Spend, from_nano, to_nano
 
 # "rsdk": marks the file as ours, so that no other program's database is written to.
 _APPLICATION_ID = int.from_bytes(b"rsdk")
