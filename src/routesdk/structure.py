@@ -67,8 +67,8 @@ def structure(data: object, cls: type[T], *, where: str = "", source: str = "") 
 
 def unstructure(value: object) -> dict[str, object]:
     """Turn an attrs class into plain data that `structure` reads back to an equal object."""
-    plain: dict[str, object] = _converter().unstructure(value)
-    return plain
+    fields: dict[str, object] = _converter().unstructure(value)
+    return fields
 
 
 @cache
@@ -98,16 +98,19 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook(Decimal, str)
     converter.register_unstructure_hook(Path, str)
     # JSON and TOML know neither read-only tables nor what stands in a field of type `object`.
-    converter.register_unstructure_hook_func(lambda kind: kind is object, _thaw)
-    converter.register_unstructure_hook(FrozenMapping, _thaw)
+    converter.register_unstructure_hook_func(lambda kind: kind is object, plain)
+    converter.register_unstructure_hook(FrozenMapping, plain)
     return converter
 
 
-def _thaw(value: object) -> object:
+def plain(value: object) -> object:
+    """Turn read-only tables and tuples into the dicts and lists that JSON can carry, at any depth."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, Mapping):
-        return {key: _thaw(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_thaw(item) for item in value]
+        return [plain(item) for item in value]
     return value if type(value) is object else _converter().unstructure(value)
 
 

@@ -1,0 +1,62 @@
+"""The key of a call: equal for equal requests, another where anything that could change the answer differs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from routesdk.structure import plain
+from routesdk.types import PartConfig, Request
+
+
+def provider_id(part: PartConfig) -> str:
+    """Name who answers, with whatever of the options may change the answer.
+
+    Where a key is kept and how long a call may take change nothing.
+
+    Args:
+        part: The backend, as the config names it.
+
+    Returns:
+        The name alone where no such option is set; else the name with its options as JSON.
+    """
+    telling = {
+        key: plain(value)
+        for key, value in sorted(part.options.items())
+        if not key.endswith(("_env", "_s")) and key != "max_concurrent"
+    }
+    return f"{part.name} {json.dumps(telling, sort_keys=True)}" if telling else part.name
+
+
+def call_key(request: Request, *, provider: str, prompt_version: str = "", sample: int = 0) -> bytes:
+    """Hash everything that could change the answer to a request.
+
+    The deadline is left out, and so are the query's id, tags and metadata: they
+    are not sent.
+
+    Args:
+        request: What is asked.
+        provider: Who is asked: see `provider_id`.
+        prompt_version: Version of the wording, where a part writes it.
+        sample: 0 for the first answer to a request, 1 for the second, and so on.
+
+    Returns:
+        SHA-256 of the canonical request: 32 bytes.
+    """
+    query = request.query
+    canonical = {
+        "v": 1,
+        "provider": provider,
+        "prompt_version": prompt_version,
+        "sample": sample,
+        "model": request.model,
+        "system": request.system,
+        "text": query.text,
+        "messages": [[turn.role, turn.content] for turn in query.messages],
+        "max_output_tokens": request.max_output_tokens,
+        "temperature": request.temperature,
+        "thinking_tokens": request.thinking_tokens,
+        "response_schema": plain(request.response_schema),
+    }
+    # ASCII alone: lone surrogates have no UTF-8.
+    return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode("ascii")).digest()
