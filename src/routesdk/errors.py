@@ -298,6 +298,26 @@ class JournalError(RouteSDKError):
 
 
 @attrs.frozen
+class RunStoppedError(RouteSDKError):
+    """A run ended before all of its rows were done; what it has is in the journal.
+
+    Attributes:
+        problem: Why it stopped.
+        fix: What to do before it is started again.
+        done: Rows that are finished.
+        total: Rows that there are.
+    """
+
+    problem: str
+    fix: str
+    done: int = 0
+    total: int = 0
+
+    def __str__(self) -> str:
+        return f"Stopped at {self.done:,} of {self.total:,} rows: {self.problem}. {self.fix}"
+
+
+@attrs.frozen
 class LeakError(RouteSDKError):
     """Rows would be scored, or trained on, that belong to the other side of the split."""
 

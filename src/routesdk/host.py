@@ -7,7 +7,7 @@ import importlib
 import importlib.metadata
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import ModuleType
 from typing import TypeVar, cast
 
@@ -430,11 +430,31 @@ def attempt(call: Callable[..., T], *arguments: object) -> tuple[T | None, Excep
     except SystemExit as error:
         return None, _stand_in(error, f"it raised SystemExit({error.code!a})")
     except Exception as error:
-        try:
-            str(error)
-        except (Exception, SystemExit):
-            return None, _stand_in(error, f"it raised {type(error).__name__}, whose text cannot be read")
-        return None, error
+        return None, _sayable(error)
+
+
+async def attempt_async(
+    call: Callable[..., Awaitable[T]], *arguments: object
+) -> tuple[T | None, Exception | None]:
+    """Await a coroutine function of a plugin; return its result, or the exception that it raised.
+
+    As `attempt`; cancellation passes through.
+    """
+    try:
+        return await call(*arguments), None
+    except SystemExit as error:
+        return None, _stand_in(error, f"it raised SystemExit({error.code!a})")
+    except Exception as error:
+        return None, _sayable(error)
+
+
+def _sayable(error: Exception) -> Exception:
+    """Return an exception as it is, or a stand-in for one whose text cannot be read."""
+    try:
+        str(error)
+    except (Exception, SystemExit):
+        return _stand_in(error, f"it raised {type(error).__name__}, whose text cannot be read")
+    return error
 
 
 def _stand_in(error: BaseException, text: str) -> RuntimeError:

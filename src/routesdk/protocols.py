@@ -59,7 +59,11 @@ class Benchmark(Protocol):
 
 @runtime_checkable
 class Backend(Protocol):
-    """Something that answers: a provider, a local model, a file of recorded answers."""
+    """Something that answers: a provider, a local model, a file of recorded answers.
+
+    A backend whose calls cost nobody anything says so by an attribute `free`
+    that is true: budgets then leave its calls alone.
+    """
 
     async def generate(self, request: Request) -> Answer:
         """Answer one request.

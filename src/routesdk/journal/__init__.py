@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routesdk.journal.key import call_key
+from routesdk.journal.key import call_key, provider_id
 from routesdk.journal.merge import merge, partition
 from routesdk.journal.record import Call, Ledger, Row, TierOutcome, Work
 from routesdk.journal.store import Journal
@@ -19,4 +19,5 @@ __all__ = [
     "call_key",
     "merge",
     "partition",
+    "provider_id",
 ]

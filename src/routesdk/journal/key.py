@@ -1,4 +1,4 @@
-"""The key of a call: equal for equal requests, another where anything that could change the answer differs."""
+"""The key of a call: equal for equal requests, another where anything that matters differs."""
 
 from __future__ import annotations
 

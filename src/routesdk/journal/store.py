@@ -110,8 +110,9 @@ class Journal:
             database.execute("UPDATE row SET current = 0 WHERE current = 1")
             for key, value in about.items():
                 database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-            for count, row in enumerate(rows, 1):
+            for row in rows:
                 self._register(database, row)
+                count += 1
             # What was found out about a row that has changed is not true of it any more.
             database.execute(
                 "DELETE FROM outcome WHERE row IN (SELECT id FROM row WHERE current = 1 AND done = 0)"
@@ -193,22 +194,30 @@ class Journal:
         assert attempt is not None
         return attempt
 
-    def settle(self, attempt: int, worst_nano: int, call: Call, answer: Answer) -> None:
+    def settle(
+        self, attempt: int, worst_nano: int, call: Call, answer: Answer, *, free: bool = False
+    ) -> None:
         """Store a reply with what it cost; the call is then never made again.
+
+        A reply whose cost is not known counts with its worst case from then on;
+        where nothing was reserved, only its tokens are counted.
 
         Args:
             attempt: What `reserve` returned.
             worst_nano: What was reserved, in nano-dollars.
             call: The call.
-            answer: The reply; its usage has the cost, or None where only tokens are counted.
+            answer: The reply; its usage has the cost, or None where that is not known.
+            free: Whether the call cost nothing, whatever its usage says of an earlier one.
 
         Raises:
             JournalError: The file cannot be written.
         """
         usage = answer.usage
         cost = None if usage.cost_usd is None else to_nano(usage.cost_usd)
+        charged = 0 if free else cost
+        unknown = charged is None and worst_nano > 0
         with self._writing() as database:
-            self._end(database, attempt, "settled", cost, usage, "")
+            self._end(attempt, "unknown" if unknown else "settled", charged, usage, "")
             database.execute(
                 "INSERT OR REPLACE INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -218,7 +227,9 @@ class Journal:
                     *(usage.cached_input_tokens, cost, usage.latency_s),
                 ),
             )
-        self._move(open_nano=-worst_nano, settled_nano=cost or 0)
+        self._move(
+            open_nano=-worst_nano, settled_nano=charged or 0, unknown_nano=worst_nano if unknown else 0
+        )
 
     def fail(
         self,
@@ -243,8 +254,8 @@ class Journal:
         """
         cost = 0 if usage is None or usage.cost_usd is None else to_nano(usage.cost_usd)
         state = "unknown" if unknown else "settled" if usage is not None else "failed"
-        with self._writing() as database:
-            self._end(database, attempt, state, None if unknown else cost, usage, problem)
+        with self._writing():
+            self._end(attempt, state, None if unknown else cost, usage, problem)
         if unknown:
             self._move(open_nano=-worst_nano, unknown_nano=worst_nano)
         else:
@@ -295,16 +306,10 @@ class Journal:
                 raise
 
     def _end(
-        self,
-        database: sqlite3.Connection,
-        attempt: int,
-        state: str,
-        cost_nano: int | None,
-        usage: Usage | None,
-        problem: str,
+        self, attempt: int, state: str, cost_nano: int | None, usage: Usage | None, problem: str
     ) -> None:
         tokens = (None, None) if usage is None else (usage.input_tokens, usage.output_tokens)
-        database.execute(
+        self._database.execute(
             "UPDATE attempt SET state = ?, cost_nano = ?, input_tokens = ?, output_tokens = ?, problem = ?"
             " WHERE id = ? AND state = 'reserved'",
             (state, cost_nano, *tokens, _storable(problem), attempt),

@@ -1,0 +1,209 @@
+"""One paid call: found in the journal, or reserved, made, tried again where that helps, and settled."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import attrs
+
+from routesdk.errors import BackendError, RunStoppedError
+from routesdk.host import attempt_async
+from routesdk.journal import Call, Journal, call_key
+from routesdk.pipeline.oracle.pace import Pace, backoff_s
+from routesdk.pipeline.oracle.purse import Pricing, Purse, prompt_bytes
+from routesdk.protocols import Backend
+from routesdk.types import Answer, Request
+
+# Backends keep the deadline themselves; this is for those that do not.
+_GRACE_S = 5.0
+_BYTES_PER_TOKEN = 4
+
+
+@attrs.frozen(kw_only=True)
+class Line:
+    """A way to a provider.
+
+    Attributes:
+        provider: Who is asked, as keys name it.
+        backend: What asks.
+        pace: What holds calls back.
+        free: Whether calls cost nothing.
+    """
+
+    provider: str
+    backend: Backend
+    pace: Pace
+    free: bool = False
+
+
+class Caller:
+    """Makes the calls of a run.
+
+    Args:
+        journal: Where calls are reserved and settled.
+        purse: Where their money comes from.
+        pricing: What they cost.
+        attempts: How often a call is tried.
+    """
+
+    def __init__(self, journal: Journal, purse: Purse, pricing: Pricing, *, attempts: int) -> None:
+        self._journal = journal
+        self._purse = purse
+        self._pricing = pricing
+        self._attempts = attempts
+        self._under_way: dict[bytes, asyncio.Event] = {}
+        self._prompts: set[str] = set()
+        self.made = 0
+        self.halted: RunStoppedError | None = None
+
+    async def ask(
+        self,
+        line: Line,
+        request: Request,
+        *,
+        role: str,
+        row: str,
+        prompt_version: str = "",
+        sample: int = 0,
+    ) -> tuple[bytes, Answer]:
+        """Return the answer to a request, from the journal where it is there.
+
+        Args:
+            line: Who to ask.
+            request: What to ask.
+            role: What it is for: `answer`, `verdict` or `reason`.
+            row: Id of the row.
+            prompt_version: Version of the wording.
+            sample: Which answer to the same request is wanted.
+
+        Returns:
+            The call's key, and the answer.
+
+        Raises:
+            BackendError: No answer was to be had.
+            RunStoppedError: The run cannot go on: no money, no access, or the provider is down.
+            JournalError: The journal cannot be written.
+        """
+        key = call_key(request, provider=line.provider, prompt_version=prompt_version, sample=sample)
+        # Two rows may ask the same: the second waits for the first, and finds its answer.
+        while (other := self._under_way.get(key)) is not None:
+            await other.wait()
+        known = self._journal.reply(key)
+        if known is not None:
+            return key, known
+        prompt = self._keep_prompt(request.system, prompt_version)
+        call = Call(
+            key=key,
+            role=role,
+            row=row,
+            provider=line.provider,
+            model=request.model,
+            prompt=prompt,
+            sample=sample,
+        )
+        self._under_way[key] = asyncio.Event()
+        try:
+            return key, await self._try(line, request, call)
+        finally:
+            self._under_way.pop(key).set()
+
+    async def _try(self, line: Line, request: Request, call: Call) -> Answer:
+        expected = prompt_bytes(request) // _BYTES_PER_TOKEN + (request.max_output_tokens or 0)
+        tried = 0
+        while True:
+            if self.halted is not None:
+                raise self.halted
+            async with line.pace.turn(expected):
+                tried += 1
+                reply = await self._once(line, request, call)
+            if isinstance(reply, Answer):
+                used = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
+                line.pace.correct(expected, used)
+                line.pace.breaker.succeeded()
+                return reply
+            self._judge_failure(line, reply)
+            if not reply.retryable or tried >= self._attempts:
+                raise reply
+            await asyncio.sleep(backoff_s(tried, reply.retry_after_s))
+
+    def _judge_failure(self, line: Line, error: BackendError) -> None:
+        """Tell an outage from a request that nobody could have answered.
+
+        Raises:
+            RunStoppedError: Every other call would fail as well.
+        """
+        fix = "Run again once that is mended: it goes on where it stopped."
+        if error.denied:
+            self.halted = RunStoppedError(f"{error.backend!r} refuses access: {error.problem}", fix)
+            raise self.halted
+        if not error.retryable:
+            line.pace.breaker.succeeded()
+            return
+        down_s = line.pace.breaker.failed(error.retry_after_s)
+        if down_s is not None:
+            minutes = f"{down_s / 60:.0f} minutes"
+            problem = f"no call to {error.backend!r} has succeeded for {minutes} ({error.problem})"
+            self.halted = RunStoppedError(problem, fix)
+            raise self.halted
+
+    async def _once(self, line: Line, request: Request, call: Call) -> Answer | BackendError:
+        """Make the call once; however it ends, the journal knows."""
+        worst_nano = 0 if line.free else self._pricing.worst_nano(request)
+        attempt = await self._purse.reserve(call, worst_nano)
+        self.made += 1
+        ended = False
+        try:
+            result = await _within_deadline(line, request)
+            if isinstance(result, Answer):
+                if not line.free:
+                    result = self._pricing.billed(request.model, result)
+                self._journal.settle(attempt, worst_nano, call, result, free=line.free)
+            else:
+                self._fail(attempt, worst_nano, result, request.model)
+            ended = True
+            return result
+        finally:
+            if not ended:
+                # Cancelled, or a plugin's bug: the provider may have answered all the same.
+                self._journal.fail(attempt, worst_nano, "broken off", unknown=True)
+            self._purse.changed()
+
+    def _fail(self, attempt: int, worst_nano: int, error: BackendError, model: str) -> None:
+        usage = error.usage
+        if usage is not None:
+            usage = attrs.evolve(usage, cost_usd=self._pricing.cost_usd(model, usage))
+        unknown = error.may_cost and (usage is None or usage.cost_usd is None)
+        self._journal.fail(attempt, worst_nano, error.problem, unknown=unknown, usage=usage)
+
+    def _keep_prompt(self, system: str, version: str) -> str:
+        """Store an instruction once, and return its hash."""
+        text = f"{version}\n{system}" if version else system
+        if not text:
+            return ""
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        if digest not in self._prompts:
+            self._journal.keep_prompt(digest, text)
+            self._prompts.add(digest)
+        return digest
+
+
+async def _within_deadline(line: Line, request: Request) -> Answer | BackendError:
+    """Ask a backend, and turn a missed deadline into its error.
+
+    Raises:
+        RunStoppedError: The backend broke its contract: a bug that every row would meet.
+    """
+    try:
+        async with asyncio.timeout(request.timeout_s + _GRACE_S):
+            answer, error = await attempt_async(line.backend.generate, request)
+    except TimeoutError:
+        problem = f"no answer within {request.timeout_s:g} s"
+        return BackendError(line.provider, problem, retryable=True, may_cost=True)
+    if isinstance(error, BackendError):
+        return error
+    if error is not None or not isinstance(answer, Answer):
+        did = f"raised {type(error).__name__}: {error}" if error else f"returned {type(answer).__name__}"
+        problem = f"backend {line.provider!r} {did}, where an Answer or a BackendError was due"
+        raise RunStoppedError(problem, "Repair or replace the backend.") from error
+    return answer

@@ -1,0 +1,138 @@
+"""What a call may cost at the most, and whether the budget has room for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+
+import attrs
+
+from routesdk.catalogue import Catalogue
+from routesdk.errors import BudgetError, RunStoppedError
+from routesdk.journal import Call, Journal
+from routesdk.structure import plain
+from routesdk.types import Answer, Request, Usage, from_nano, to_nano
+
+_OVERHEAD_TOKENS = 256
+"""Tokens allowed for what a provider wraps around a prompt: roles, marks, a schema's own words."""
+
+
+def prompt_bytes(request: Request) -> int:
+    """Return the bytes of everything that a request sends."""
+    texts = [request.system, request.query.text, *(turn.content for turn in request.query.messages)]
+    if request.response_schema is not None:
+        texts.append(json.dumps(plain(request.response_schema)))
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
+def worst_tokens(request: Request) -> tuple[int, int]:
+    """Return the most tokens that a request can use, in and out.
+
+    A token stands for at least one byte of text, in every tokenizer that falls
+    back to bytes.
+
+    Raises:
+        BudgetError: The request sets no cap on the answer.
+    """
+    if request.max_output_tokens is None:
+        raise BudgetError(
+            f"A request to {request.model!r} has no cap on its output, so its worst case is not known",
+            "Set max_output_tokens.",
+        )
+    return prompt_bytes(request) + _OVERHEAD_TOKENS, request.max_output_tokens
+
+
+@attrs.frozen(kw_only=True)
+class Pricing:
+    """How calls are priced.
+
+    Attributes:
+        catalogue: Prices.
+        count_only_tokens: Whether a model without a price may be called, its cost left open.
+    """
+
+    catalogue: Catalogue
+    count_only_tokens: bool = False
+
+    def check(self, model: str) -> None:
+        """Check, before anything is paid, that a model's calls can be priced.
+
+        Raises:
+            UnknownPriceError: They cannot, and the config does not say to count only tokens.
+        """
+        if not self.count_only_tokens:
+            self.catalogue.price(model)
+
+    def _priced(self, model: str) -> bool:
+        info = self.catalogue.get(model)
+        return info is not None and info.price is not None
+
+    def worst_nano(self, request: Request) -> int:
+        """Return the most that a request can cost, in nano-dollars; 0 where only tokens are counted."""
+        if self.count_only_tokens and not self._priced(request.model):
+            return 0
+        return to_nano(self.catalogue.price(request.model).cost_usd(*worst_tokens(request)))
+
+    def cost_usd(self, model: str, usage: Usage) -> Decimal | None:
+        """Return what a call cost in US dollars: as the provider says, else by the catalogue.
+
+        Returns:
+            None where tokens were not counted, or have no price.
+        """
+        if usage.cost_usd is not None:
+            return usage.cost_usd
+        counted = usage.input_tokens is not None and usage.output_tokens is not None
+        return self.catalogue.cost_usd(model, usage) if counted and self._priced(model) else None
+
+    def billed(self, model: str, answer: Answer) -> Answer:
+        """Return an answer with its cost."""
+        cost = self.cost_usd(model, answer.usage)
+        return attrs.evolve(answer, usage=attrs.evolve(answer.usage, cost_usd=cost))
+
+
+class Purse:
+    """Reserves money for calls, and holds them back until there is some.
+
+    Args:
+        journal: Where the money is counted.
+        max_nano: The budget in nano-dollars; None for none.
+    """
+
+    def __init__(self, journal: Journal, max_nano: int | None) -> None:
+        self._journal = journal
+        self._max_nano = max_nano
+        self._changed = asyncio.Event()
+
+    async def reserve(self, call: Call, worst_nano: int) -> int:
+        """Reserve the worst case of a call; wait where calls under way may leave room for it.
+
+        Returns:
+            The attempt's number in the journal.
+
+        Raises:
+            RunStoppedError: The budget has no room, and no call under way can make any.
+        """
+        while self._max_nano is not None and self._journal.ledger.total_nano + worst_nano > self._max_nano:
+            if self._journal.ledger.open_nano == 0:
+                raise self._used_up(worst_nano)
+            # Whoever ends a call wakes everybody who waits, and each looks again.
+            await self._changed.wait()
+        return self._journal.reserve(call, worst_nano)
+
+    def changed(self) -> None:
+        """Wake those who wait for money, after a call has ended."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _used_up(self, worst_nano: int) -> RunStoppedError:
+        assert self._max_nano is not None
+        ledger = self._journal.ledger
+        problem = (
+            f"the next call may cost {from_nano(worst_nano):f} USD, and of {from_nano(self._max_nano):f} USD"
+            f" {from_nano(ledger.settled_nano):f} are spent"
+        )
+        if ledger.unknown_nano:
+            problem += f" and {from_nano(ledger.unknown_nano):f} may have been, by calls that broke off"
+        fix = "Raise --max-usd, and run again: nothing is paid twice."
+        return RunStoppedError(problem, fix)
