@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -145,19 +146,28 @@ def write_examples(path: str | os.PathLike[str], examples: Iterable[Example]) ->
         OSError: The file cannot be written.
     """
     file = Path(path)
+    with replacing(file) as raw:
+        if file.suffix == ".gz":
+            # Neither name nor time in the header: equal rows are equal bytes.
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as compressed:
+                return _write(compressed, examples, str(file))
+        return _write(raw, examples, str(file))
+
+
+@contextlib.contextmanager
+def replacing(file: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears when it is whole; until then, and where that fails, an earlier one stays.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as raw:
-            if file.suffix == ".gz":
-                # Neither name nor time in the header: equal rows are equal bytes.
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as compressed:
-                    count = _write(compressed, examples, str(file))
-            else:
-                count = _write(raw, examples, str(file))
+            yield raw
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
-    return count
 
 
 def example_to_row(example: Example) -> dict[str, object]:

@@ -16,7 +16,7 @@ from routesdk.dataset import example_to_row
 from routesdk.errors import DatasetError, JournalError
 from routesdk.journal.record import Call, Ledger, Row, TierOutcome
 from routesdk.journal.schema import connect, telling
-from routesdk.journal.view import JournalView, answer_of, row_of
+from routesdk.journal.view import JournalView, row_of
 from routesdk.types import Answer, Usage, to_nano
 
 _PAGE_ROWS = 256
@@ -168,8 +168,7 @@ class Journal:
 
     def reply(self, key: bytes) -> Answer | None:
         """Return the settled reply of a call; None where it must still be made."""
-        with telling(self.path):
-            return answer_of(self._database, key)
+        return self.view.reply(key)
 
     def reserve(self, call: Call, worst_nano: int) -> int:
         """Note that a call is about to be made, with what it may cost at the most.

@@ -102,6 +102,14 @@ class JournalView:
             ).fetchone()
         return done, total
 
+    def finished(self, row: Row) -> bool:
+        """Tell whether nothing is left to do for a row, as it is now."""
+        with telling(self.path):
+            found = self._database.execute(
+                "SELECT 1 FROM row WHERE id = ? AND digest = ? AND done = 1", (row.example.id, row.digest)
+            ).fetchone()
+        return found is not None
+
     def ledger(self) -> Ledger:
         """Add up the attempts."""
         with telling(self.path):
@@ -124,6 +132,11 @@ class JournalView:
             ).fetchall()
         names = [field.name for field in attrs.fields(Bill)]
         return tuple(Bill(**dict(zip(names, row, strict=True))) for row in found)
+
+    def reply(self, key: bytes) -> Answer | None:
+        """Return the settled reply of a call; None where there is none."""
+        with telling(self.path):
+            return answer_of(self._database, key)
 
     def latency_s(self, provider: str, model: str) -> float | None:
         """Return the median seconds of settled calls; None where there are none."""

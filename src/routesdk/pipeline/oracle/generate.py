@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
-
-import attrs
+from collections.abc import Mapping, Sequence
 
 from routesdk.catalogue import Catalogue
 from routesdk.config import Config
-from routesdk.errors import ConfigError, DatasetError, LeakError
+from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
-from routesdk.journal import Journal, Row
-from routesdk.pipeline.division import TRAIN, Division, divide
-from routesdk.pipeline.fingerprint import stable_hash
-from routesdk.pipeline.oracle.plan import Plan, build_plan
+from routesdk.journal import Journal
+from routesdk.pipeline.division import TRAIN, Division
+from routesdk.pipeline.oracle.plan import build_plan
+from routesdk.pipeline.oracle.rows import divide_benchmark, train_rows
 from routesdk.pipeline.oracle.run import Listener, Progress, work_off
 from routesdk.pipeline.oracle.shard import work_off_in_shards
 from routesdk.protocols import Analyst, Backend, Benchmark, Judge
@@ -116,9 +113,9 @@ async def agenerate(
         problem = "parts that are passed in as objects cannot cross machines"
         fix = "Name them in the config, or use one shard."
         raise ConfigError("oracle.shards", str(config.oracle.shards), problem, fix)
-    division = divide(plan.benchmark, test_share=config.oracle.test_share, seed=config.oracle.split_seed)
+    division = divide_benchmark(plan)
     with Journal(config.oracle.journal) as journal:
-        journal.begin(_rows(plan, division, rows), _about(config, division, host))
+        journal.begin(train_rows(plan, division, rows), _about(config, division, host))
         if retry_unscored:
             journal.reopen_unscored()
         if config.oracle.shards > 1:
@@ -128,54 +125,6 @@ async def agenerate(
 
 def _deaf(_: Progress) -> None:
     """Hear nothing."""
-
-
-def _rows(plan: Plan, division: Division, only: Sequence[Example] | None) -> Iterator[Row]:
-    """Yield the train rows to be done, each with a reference to grade against."""
-    wanted = _chosen(only, division)
-    least = _threshold(plan, division)
-    found = 0
-    for position, example in enumerate(division.select(plan.benchmark, TRAIN)):
-        if wanted is not None and example.id not in wanted:
-            continue
-        if least is not None and _draw(example) > least:
-            continue
-        if example.reference is None or not example.reference.strip():
-            problem = f"row {example.id!r} has no reference that answers could be graded against"
-            raise DatasetError(plan.config.benchmark.name, position + 1, problem)
-        found += 1
-        bare = attrs.evolve(example, outcomes={})
-        yield Row(example=bare, digest=plan.row_digest(bare), position=position)
-    if not found:
-        name = repr(plan.config.benchmark.name)
-        raise ConfigError("oracle.benchmark", name, "has no row in its train part", "Give it more rows.")
-
-
-def _chosen(only: Sequence[Example] | None, division: Division) -> frozenset[str] | None:
-    """Return the ids of the rows that were asked for, after a look at their part.
-
-    Raises:
-        LeakError: A row is not in the train part.
-    """
-    if only is None:
-        return None
-    outside = tuple(example.id for example in only if not division.is_train(example))
-    if outside:
-        raise LeakError("an oracle", outside)
-    return frozenset(example.id for example in only)
-
-
-def _draw(example: Example) -> int:
-    return stable_hash(f"routesdk limit\x1f{example.query.text}\x1f{example.id}")
-
-
-def _threshold(plan: Plan, division: Division) -> int | None:
-    """Return the draw up to which rows are taken, so that a higher limit adds rows and takes none away."""
-    limit = plan.config.limit
-    if limit is None or limit >= division.size(TRAIN):
-        return None
-    draws = (_draw(example) for example in division.select(plan.benchmark, TRAIN))
-    return max(heapq.nsmallest(limit, draws))
 
 
 def _about(config: Config, division: Division, host: PluginHost) -> dict[str, str]:

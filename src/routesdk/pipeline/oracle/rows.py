@@ -1,0 +1,83 @@
+"""Which rows a run goes through: the train part of its benchmark, all of it or a stable choice."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from routesdk.errors import ConfigError, DatasetError, LeakError
+from routesdk.journal import Row
+from routesdk.pipeline.division import TRAIN, Division, divide
+from routesdk.pipeline.fingerprint import stable_hash
+from routesdk.pipeline.oracle.plan import Plan
+from routesdk.types import Example
+
+
+def divide_benchmark(plan: Plan) -> Division:
+    """Divide a plan's benchmark into train and test."""
+    config = plan.config
+    return divide(plan.benchmark, test_share=config.test_share, seed=config.split_seed)
+
+
+def train_rows(
+    plan: Plan, division: Division | None = None, only: Sequence[Example] | None = None
+) -> Iterator[Row]:
+    """Yield the rows of a run: train rows alone, each with a reference to grade against.
+
+    Args:
+        plan: Who is asked what.
+        division: The benchmark's parts; None divides it.
+        only: These rows alone.
+
+    Raises:
+        LeakError: A row of `only` is not in the train part.
+        DatasetError: A row has no reference.
+        ConfigError: There is no row.
+    """
+    division = division or divide_benchmark(plan)
+    wanted = _chosen(only, division)
+    least = _threshold(plan, division)
+    found = 0
+    for position, example in enumerate(division.select(plan.benchmark, TRAIN)):
+        if wanted is not None and example.id not in wanted:
+            continue
+        if least is not None and _draw(example) > least:
+            continue
+        if example.reference is None or not example.reference.strip():
+            problem = f"row {example.id!r} has no reference that answers could be graded against"
+            raise DatasetError(plan.config.benchmark.name, position + 1, problem)
+        found += 1
+        bare = attrs.evolve(example, outcomes={})
+        yield Row(example=bare, digest=plan.row_digest(bare), position=position)
+    if not found:
+        name = repr(plan.config.benchmark.name)
+        raise ConfigError("oracle.benchmark", name, "has no row in its train part", "Give it more rows.")
+
+
+def _chosen(only: Sequence[Example] | None, division: Division) -> frozenset[str] | None:
+    """Return the ids of the rows that were asked for, after a look at their part.
+
+    Raises:
+        LeakError: A row is not in the train part.
+    """
+    if only is None:
+        return None
+    outside = tuple(example.id for example in only if not division.is_train(example))
+    if outside:
+        raise LeakError("an oracle", outside)
+    return frozenset(example.id for example in only)
+
+
+def _draw(example: Example) -> int:
+    return stable_hash(f"routesdk limit\x1f{example.query.text}\x1f{example.id}")
+
+
+def _threshold(plan: Plan, division: Division) -> int | None:
+    """Return the draw up to which rows are taken, so that a higher limit adds rows and takes none away."""
+    limit = plan.config.limit
+    if limit is None or limit >= division.size(TRAIN):
+        return None
+    draws = (_draw(example) for example in division.select(plan.benchmark, TRAIN))
+    return max(heapq.nsmallest(limit, draws))
