@@ -9,7 +9,7 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import plugins, route
+from routesdk.cli import oracle, plugins, route
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("route")(route.route)
+app.add_typer(oracle.app, name="oracle")
 app.add_typer(plugins.app, name="plugins")
 
 

@@ -21,7 +21,7 @@ from routesdk.pipeline.oracle.label import cell_name, label, usable
 from routesdk.pipeline.oracle.plan import build_matrix
 from routesdk.protocols import Matrix
 from routesdk.structure import structure, unstructure
-from routesdk.types import Outcome, PartConfig, from_nano
+from routesdk.types import Outcome, PartConfig, Usage, from_nano
 
 _MANIFEST_VERSION = 1
 
@@ -130,7 +130,7 @@ def oracle_row(work: Work, matrix: Matrix) -> dict[str, object]:
             model=each.model,
             grade=each.grade,
             answer=None if answer is None else answer.text,
-            usage=None if answer is None else answer.usage,
+            usage=None if answer is None or answer.usage == Usage() else answer.usage,
             reason=each.reason,
         )
         for each, answer in zip(work.outcomes, work.answers, strict=True)
@@ -165,9 +165,11 @@ class _Tally:
         self.cells: Counter[str] = Counter()
         self.policies: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
+        self.questions = hashlib.sha256()
 
     def count(self, work: Work, matrix: Matrix, problem: str) -> None:
         self.total += 1
+        self.questions.update(json.dumps(example_to_row(work.row.example)).encode("ascii"))
         if problem:
             self.problems["no grade" if work.unscored else "the reason may not be used"] += 1
             return
@@ -179,8 +181,7 @@ class _Tally:
 def _manifest(view: JournalView, config: OracleConfig, matrix: Matrix, tally: _Tally) -> dict[str, object]:
     about = view.about()
     done, total = view.counts()
-    described = unstructure(config)
-    described.pop("journal")
+    described = _without_folders(unstructure(config))
     return {
         "manifest_version": _MANIFEST_VERSION,
         "routesdk": routesdk.__version__,
@@ -188,6 +189,7 @@ def _manifest(view: JournalView, config: OracleConfig, matrix: Matrix, tally: _T
         "parts": json.loads(about.get("parts", "{}")),
         "config": described,
         "split": json.loads(about.get("split", "{}")),
+        "questions_sha256": tally.questions.hexdigest(),
         "prompts": dict(view.prompts()),
         "policies": {
             policy.name: {"tier": policy.tier, "rows": tally.policies[policy.name]}
@@ -197,6 +199,19 @@ def _manifest(view: JournalView, config: OracleConfig, matrix: Matrix, tally: _T
         "rows": {"labelled": tally.labelled, "kept_out": dict(tally.problems), "unfinished": total - done},
         "cost": _cost(view),
     }
+
+
+def _without_folders(config: dict[str, object]) -> dict[str, object]:
+    """Return a config without this machine's folders: of files, their names remain."""
+
+    def bare(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: bare(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [bare(item) for item in value]
+        return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+    return {key: bare(value) for key, value in config.items() if key != "journal"}
 
 
 def _cost(view: JournalView) -> dict[str, object]:
@@ -210,14 +225,14 @@ def _cost(view: JournalView) -> dict[str, object]:
             "calls": bill.calls,
             "input_tokens": bill.input_tokens,
             "output_tokens": bill.output_tokens,
-            "cost_usd": str(from_nano(bill.cost_nano)),
+            "cost_usd": f"{from_nano(bill.cost_nano):f}",
             "unpriced": bill.unpriced,
         }
         for bill in view.bills()
     ]
     return {
-        "settled_usd": str(from_nano(ledger.settled_nano)),
-        "at_most_usd": str(from_nano(ledger.total_nano)),
+        "settled_usd": f"{from_nano(ledger.settled_nano):f}",
+        "at_most_usd": f"{from_nano(ledger.total_nano):f}",
         "calls": calls,
     }
 

@@ -28,6 +28,8 @@ class Change:
         new_cell: The cell now.
         policy: The policy before, or `unscored`.
         new_policy: The policy now, or `unscored`.
+        tier: The tier that the old policy goes to by default; empty for none.
+        new_tier: The tier that the new policy goes to by default; empty for none.
         rows: How many.
     """
 
@@ -35,6 +37,8 @@ class Change:
     new_cell: str
     policy: str
     new_policy: str
+    tier: str
+    new_tier: str
     rows: int
 
     @property
@@ -61,6 +65,11 @@ class Relabelling:
     def moved(self) -> int:
         """How many labels are other ones now."""
         return sum(change.rows for change in self.changes if change.moved)
+
+    @property
+    def moved_tier(self) -> int:
+        """How many rows go to another tier by default now."""
+        return sum(change.rows for change in self.changes if change.tier != change.new_tier)
 
 
 def relabel(
@@ -119,7 +128,15 @@ async def _relabel(
     return Relabelling(
         rows=sum(changes.values()),
         changes=tuple(
-            Change(cell=cell, new_cell=new_cell, policy=policy, new_policy=new_policy, rows=rows)
+            Change(
+                cell=cell,
+                new_cell=new_cell,
+                policy=policy,
+                new_policy=new_policy,
+                tier=_tier(policy, old),
+                new_tier=_tier(new_policy, new),
+                rows=rows,
+            )
             for (cell, new_cell, policy, new_policy), rows in ordered
         ),
         policies=policies,
@@ -180,3 +197,7 @@ def _spell(work: Work) -> str:
 def _policy(work: Work, matrix: Matrix) -> str:
     found = label(work, matrix)
     return UNSCORED if found is None else found.policy
+
+
+def _tier(policy: str, matrix: Matrix) -> str:
+    return next((each.tier for each in matrix.policies if each.name == policy), "")

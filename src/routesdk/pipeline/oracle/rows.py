@@ -16,9 +16,10 @@ from routesdk.types import Example
 
 
 def divide_benchmark(plan: Plan) -> Division:
-    """Divide a plan's benchmark into train and test."""
+    """Divide a plan's benchmark into train and test, balanced by joint cell where outcomes are known."""
     config = plan.config
-    return divide(plan.benchmark, test_share=config.test_share, seed=config.split_seed)
+    models = tuple(tier.model for tier in config.tiers)
+    return divide(plan.benchmark, test_share=config.test_share, seed=config.split_seed, tiers=models)
 
 
 def train_rows(
