@@ -35,6 +35,7 @@ date that the query itself does not name. Do not say whether a model would be ri
 _MOST_QUERY_CHARACTERS = 12_000
 """Of a longer query the two ends are shown: how it begins and what it wants in the end say what it is like."""
 
+_MOST_EARLIER_TURNS = 6
 _MOST_REASON_CHARACTERS = 600
 _ENDS = (". ", "! ", "? ", "。", "！", "？")
 
@@ -59,7 +60,7 @@ class ModelAnalyst:
     @cached_property
     def prompt_version(self) -> str:
         """The start of a hash over everything in the prompt that is not the query's own."""
-        parts = json.dumps([_INSTRUCTION, _MOST_QUERY_CHARACTERS, _data(Query("?", metadata={}))])
+        parts = json.dumps([_INSTRUCTION, _MOST_QUERY_CHARACTERS, _MOST_EARLIER_TURNS, _data(Query("?"))])
         return hashlib.sha256(parts.encode()).hexdigest()[:12]
 
     def request(self, query: Query) -> Request:
@@ -105,14 +106,16 @@ class ModelAnalyst:
 
 
 def _data(query: Query) -> str:
-    earlier = [
-        {"role": turn.role, "content": _shortened(turn.content)}
-        for turn in query.messages
-        if turn.content != query.text
-    ]
-    data: dict[str, object] = {"earlier_turns": earlier[-6:]} if earlier else {}
-    # JSON's own ASCII: no quote, no line break and no lone surrogate can end the string early.
-    return json.dumps({**data, "query": _shortened(query.text)})
+    turns = query.messages
+    if turns and turns[-1].content == query.text:
+        turns = turns[:-1]
+    data: dict[str, object] = {"query": _shortened(query.text)}
+    if turns:
+        data["earlier_turns"] = [
+            {"role": turn.role, "content": _shortened(turn.content)} for turn in turns[-_MOST_EARLIER_TURNS:]
+        ]
+    # A JSON string: no quote and no line break of the query's can end it early.
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
 
 
 def _shortened(text: str) -> str:

@@ -41,10 +41,11 @@ class _Lines:
         with self.path.open("rb") as raw:
             for line in raw:
                 self.number += 1
+                body = line.removeprefix(_BYTE_ORDER_MARK) if self.number == 1 else line
                 try:
-                    text = (line.removeprefix(_BYTE_ORDER_MARK) if self.number == 1 else line).decode("utf-8")
+                    text = body.decode("utf-8")
                 except UnicodeDecodeError as error:
-                    self.record.append(line[: error.start].decode("utf-8"))
+                    self.record.append(body[: error.start].decode("utf-8"))
                     column = _column_reached("".join(self.record))
                     problem = f"column {column} is not UTF-8 (byte {error.start + 1} of the line)"
                     raise DatasetError(str(self.path), self.number, problem) from error
@@ -92,8 +93,8 @@ def _next_record(records: Iterator[list[str]], lines: _Lines) -> list[str] | Non
     except csv.Error as error:
         column = _column_reached("".join(lines.record))
         # The reader looks for the end of a quoted field in all lines that follow.
-        reached = f" (looked for up to line {lines.number})" if lines.number > lines.first else ""
-        problem = f"column {column} is no valid CSV: {error}{reached}; are its quotes balanced, and doubled inside?"
+        reached = f" up to line {lines.number}" if lines.number > lines.first else ""
+        problem = f"column {column} is no valid CSV{reached}: {error} (quotes must be balanced, and doubled inside)"
         raise DatasetError(str(lines.path), lines.first, problem) from error
 
 
