@@ -118,7 +118,7 @@ def _from_answers(example: Example, reason: str, rng: random.Random) -> Iterator
     answer = rng.choice(wrong)
     yield "answer_whole", f"{reason} {answer}"
     asked = example.query.text.casefold()
-    names = [name for name in re.findall(r"(?<=[a-z,] )[A-Z][a-z]{3,}", answer) if name.casefold()[:4] not in asked]
+    names = [name for name in re.findall(r"(?<=[a-z,] )[A-Z]\w{3,}", answer) if name.casefold()[:4] not in asked]
     if names:
         yield "answer_name", f"{reason} One may think of {rng.choice(names)} at first."
 
