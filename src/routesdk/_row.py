@@ -111,7 +111,8 @@ class Row:
             identity = self._text(None, "query_id") or ""
             return attrs.evolve(query, tags=self._tags(), metadata=self._metadata(), id=identity)
         except InvalidQueryError as error:
-            raise self._fail(f"its query cannot be used: {error.problem}") from error
+            at = "'messages'" if text is None else repr(field)
+            raise self._fail(f"its {at} cannot be used: {error.problem}") from error
 
     def _tags(self) -> frozenset[str]:
         tags = self.data.get("tags") or []

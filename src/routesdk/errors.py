@@ -319,16 +319,30 @@ class RunStoppedError(RouteSDKError):
 
 @attrs.frozen
 class LeakError(RouteSDKError):
-    """Rows would be scored, or trained on, that belong to the other side of the split."""
+    """Rows would be scored, or trained on, that belong to the other side of the split.
+
+    Attributes:
+        purpose: What the rows were meant for.
+        ids: The rows.
+        learned_by: The checkpoint that learned from them; empty where a split is what forbids them.
+        learned_from: What its card says that it learned from.
+    """
 
     purpose: str
     ids: tuple[str, ...]
+    learned_by: str = ""
+    learned_from: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         shown = ", ".join(self.ids[:5]) + (", …" if len(self.ids) > 5 else "")
+        rows = "1 row" if len(self.ids) == 1 else f"{len(self.ids)} rows"
+        text = f"{rows} must not be used for {self.purpose}: {shown}. "
+        if not self.learned_by:
+            return f"{text}Take them out; `routesdk.pipeline.split` keeps both sides apart."
+        sources = f", whose card says that it was trained on {'; '.join(self.learned_from)}" if self.learned_from else ""
         return (
-            f"{len(self.ids)} rows must not be used for {self.purpose}: {shown}. "
-            f"Take them out; `routesdk.pipeline.split` keeps both sides apart."
+            f"{text}{self.learned_by} learned from them{sources}. Take them out: "
+            f"`routesdk leak-check --checkpoint` lists them; or give rows that it has not seen."
         )
 
 

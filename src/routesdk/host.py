@@ -60,9 +60,12 @@ BUILTINS = tuple(
         "linear",
         "local",
         "math",
+        "model_analyst",
         "nine_cell",
         "recorded",
+        "simpleqa",
         "spend",
+        "table",
         "tag",
     )
 )

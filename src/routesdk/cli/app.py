@@ -9,7 +9,7 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import oracle, plugins, route
+from routesdk.cli import leak, oracle, plugins, route, split
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 app.command("route")(route.route)
 app.add_typer(oracle.app, name="oracle")
+app.command("split")(split.split)
+app.command("leak-check")(leak.leak_check)
 app.add_typer(plugins.app, name="plugins")
 
 

@@ -16,6 +16,7 @@ _DOT = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _DASH = re.compile(r"-(?!\d)")
 _SLASH = re.compile(r"(?<!\w)/|/(?!\w)")
 _STAR = re.compile(r"(?<!\w)\*|\*(?!\w)")
+_MARKS = ((".", _DOT), ("-", _DASH), ("/", _SLASH), ("*", _STAR))
 
 
 class _Fold(dict[int, str]):
@@ -58,9 +59,13 @@ def normalise(text: str) -> str:
     if not text.isascii():
         # Folding case can undo a composition, so compose again.
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    folded = _THOUSANDS.sub("", folded.translate(_FOLD)).replace(",", " ")
-    for mark in (_DOT, _DASH, _SLASH, _STAR):
-        folded = mark.sub(" ", folded)
+    folded = folded.translate(_FOLD)
+    if "," in folded:
+        folded = _THOUSANDS.sub("", folded).replace(",", " ")
+    for mark, pattern in _MARKS:
+        # Most texts have few of the marks, and looking for one costs next to nothing.
+        if mark in folded:
+            folded = pattern.sub(" ", folded)
     return " ".join(folded.split())
 
 

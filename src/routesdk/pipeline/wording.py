@@ -26,22 +26,23 @@ def same_words(one: frozenset[str], two: frozenset[str], left: str, right: str) 
         right: The right text, in normal form.
     """
     only_left, only_right = one - two, two - one
-    return _covered(only_left, only_right, right) and _covered(only_right, only_left, left)
+    return _covered(only_left, (only_right, two), right) and _covered(only_right, (only_left, one), left)
 
 
-def _covered(words: Iterable[str], others: Iterable[str], text: str) -> bool:
+def _covered(words: Iterable[str], others: Iterable[Iterable[str]], text: str) -> bool:
     """Tell whether each word stands in the other text, up to spelling and spacing.
 
     Args:
         words: Words that only one text has.
-        others: Words that only the other text has.
+        others: The words that only the other text has, then all of its words: a word
+            misspelt once may be spelled rightly elsewhere in the same text.
         text: The other text.
     """
     unspaced = text.replace(" ", "")
     return all(
         word in _FUNCTION_WORDS
         or (len(word) > 3 and word in unspaced)
-        or any(_same_word(word, other) for other in others)
+        or any(_same_word(word, other) for those in others for other in those)
         for word in words
     )
 

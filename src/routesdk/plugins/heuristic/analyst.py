@@ -68,6 +68,8 @@ def _detail(signs: Signs) -> str:
 
 def _form(signs: Signs, turns: int) -> list[str]:
     forms = []
+    if signs.long_name:
+        forms.append("It holds a long name, as rarer things have.")
     if signs.code:
         forms.append("It contains code.")
     elif signs.maths:

@@ -23,6 +23,8 @@ _CODE = re.compile(
     r"|</?\w{1,20}>|\bSELECT\b"
 )
 
+_LONG_NAME_WORDS = 3
+
 
 @attrs.frozen(kw_only=True)
 class Signs:
@@ -31,6 +33,8 @@ class Signs:
     Attributes:
         words: Number of words.
         names: Number of names, where the script has capital letters, and of quoted titles.
+        long_name: Whether a name of it has three words or more: on recorded SimpleQA answers the
+            smaller Claude was right on 5.5 % of such questions and on 9.0 % of the others.
         cased: Whether it has capital letters; without any, names cannot be seen.
         year: Whether it names a year.
         numbers: Whether it names other numbers.
@@ -42,6 +46,7 @@ class Signs:
 
     words: int
     names: int
+    long_name: bool
     cased: bool
     year: bool
     numbers: bool
@@ -54,9 +59,11 @@ class Signs:
 def read_signs(text: str) -> Signs:
     """Look for the signs in a text, in time that grows with its length."""
     years = [_is_year(found) for found in _NUMBER.findall(text)]
+    lengths = _name_lengths(text)
     return Signs(
         words=count_words(text),
-        names=_count_names(text) + len(_QUOTED.findall(text)),
+        names=len(lengths) + len(_QUOTED.findall(text)),
+        long_name=any(length >= _LONG_NAME_WORDS for length in lengths),
         cased=any(char.isupper() for char in text[:2000]),
         year=any(years),
         numbers=not all(years),
@@ -72,15 +79,19 @@ def _is_year(digits: str) -> bool:
     return len(digits) == 4 and 1000 <= int(digits) <= 2100
 
 
-def _count_names(text: str) -> int:
-    """Count runs of capitalised words that no sentence begins with."""
-    names, inside = 0, False
+def _name_lengths(text: str) -> list[int]:
+    """Count the words of each run of capitalised words that no sentence begins with."""
+    lengths: list[int] = []
+    inside = False
     for found in _WORD.finditer(text):
         # A lone capital is "I", or an option's letter.
         capital = found["start"] is None and found["word"][0].isupper() and len(found["word"]) > 1
-        names += capital and not inside
+        if capital and inside:
+            lengths[-1] += 1
+        elif capital:
+            lengths.append(1)
         inside = capital
-    return names
+    return lengths
 
 
 def _is_latin(text: str) -> bool:
