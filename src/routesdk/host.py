@@ -59,6 +59,7 @@ BUILTINS = tuple(
         "length",
         "linear",
         "local",
+        "local_model",
         "math",
         "model_analyst",
         "nine_cell",

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pickle
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from routesdk.errors import BackendError, ConfigError, DatasetError
 from routesdk.host import PluginHost
 from routesdk.plugins.recorded.backend import RecordedBackend
 from routesdk.plugins.recorded.benchmark import RecordedBenchmark
 from routesdk.plugins.recorded.judge import RecordedJudge
+from routesdk.plugins.recorded.lookup import Lookup
 from routesdk.protocols import Backend, Benchmark, Judge
+from routesdk.structure import structure
 from routesdk.testing import check_backend, check_benchmark, check_judge
 from routesdk.types import Answer, Chunk, Grade, Message, Query, Request, Unscored, Usage, Verdict
 
@@ -254,6 +262,125 @@ def test_a_verdict_names_no_model(path: Path) -> None:
     verdict = grade(RecordedJudge(path), "Who wrote Faust?", "Goethe", "Goethe")
 
     assert not any(model in verdict.reason for model in ("small", "big", "shy", "lost"))
+
+
+def test_every_field_of_a_usage_comes_back(tmp_path: Path) -> None:
+    usage = {
+        "input_tokens": 9,
+        "output_tokens": 7,
+        "thinking_tokens": 3,
+        "cached_input_tokens": 2,
+        "cost_usd": "0.000000000123",
+        "latency_s": 0.25,
+    }
+    outcome = {"grade": "CORRECT", "answer": "x", "usage": usage}
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({"id": 1, "query": "a", "outcomes": {"m": outcome}}))
+
+    assert ask(RecordedBackend(file), "a", "m").usage == structure(usage, Usage)
+
+
+ODD_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
+
+
+@given(answers=st.lists(st.tuples(st.sampled_from(["m", "n"]), ODD_TEXT), min_size=1, max_size=6))
+def test_answers_come_back_to_the_letter_and_a_second_one_makes_a_dispute(
+    tmp_path_factory: pytest.TempPathFactory, answers: list[tuple[str, str]]
+) -> None:
+    file = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    rows = [
+        {"id": index, "query": "Who?", "outcomes": {model: {"grade": "CORRECT", "answer": text}}}
+        for index, (model, text) in enumerate(answers)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    backend = RecordedBackend(file)
+
+    for model in {model for model, _ in answers}:
+        texts = {text for each, text in answers if each == model}
+        if len(texts) == 1:
+            assert {ask(backend, "Who?", model).text} == texts
+        else:
+            with pytest.raises(BackendError, match="several answers"):
+                ask(backend, "Who?", model)
+
+
+def test_threads_may_share_a_backend_and_a_judge(path: Path) -> None:
+    backend, judge = RecordedBackend(path), RecordedJudge(path)
+
+    def look(_: int) -> tuple[str, bool]:
+        verdict = grade(judge, "Who wrote Faust?", "Goethe", "Goethe")
+        return ask(backend, "Who wrote Faust?", "big").text, isinstance(verdict, Verdict)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(look, range(200)))
+
+    assert found == {("Goethe", True)}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_looks_rows_up_by_itself(path: Path) -> None:
+    backend, judge = RecordedBackend(path), RecordedJudge(path)
+    child = os.fork()
+    if child == 0:
+        # Nothing of pytest may run here: the status says how it went.
+        verdict = grade(judge, "Who wrote Faust?", "Goethe", "Goethe")
+        answered = ask(backend, "Who wrote Faust?", "big").text == "Goethe"
+        os._exit(0 if answered and isinstance(verdict, Verdict) else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert ask(backend, "Who wrote Faust?", "big").text == "Goethe"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_whose_file_is_gone_says_so(path: Path) -> None:
+    backend, judge = RecordedBackend(path), RecordedJudge(path)
+    path.unlink()
+    child = os.fork()
+    if child == 0:
+        verdict = grade(judge, "Who wrote Faust?", "Goethe", "Goethe")
+        try:
+            ask(backend, "Who wrote Faust?", "big")
+        except BackendError as error:
+            told = "cannot be read" in error.problem and "cannot be read" in verdict.reason
+            os._exit(0 if told and isinstance(verdict, Unscored) else 1)
+        os._exit(2)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    # Here the index is open, and outlives the file.
+    assert ask(backend, "Who wrote Faust?", "big").text == "Goethe"
+
+
+def test_a_backend_and_a_judge_can_be_sent_to_another_process(path: Path) -> None:
+    backend = pickle.loads(pickle.dumps(RecordedBackend(path, query_field="query")))
+    judge = pickle.loads(pickle.dumps(RecordedJudge(path)))
+
+    assert ask(backend, "Who wrote Faust?", "big").text == "Goethe"
+    assert isinstance(grade(judge, "Who wrote Faust?", "Goethe", "Goethe"), Verdict)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list open files")
+def test_an_index_is_on_disk_in_a_file_without_a_name(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    row = {"id": 1, "query": "a", "outcomes": {"m": {"grade": "CORRECT", "answer": "x" * 20_000_000}}}
+    file.write_text(json.dumps(row))
+
+    backend = RecordedBackend(file)
+
+    found = [entry.stat() for entry in Path("/proc/self/fd").iterdir() if entry.exists()]
+    # Deleted while it is open: nothing is left behind, even when the process is killed.
+    assert any(entry.st_nlink == 0 and entry.st_size > 10_000_000 for entry in found)
+    assert len(ask(backend, "a", "m").text) == 20_000_000
+    assert [each.name for each in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_an_index_that_cannot_be_written_is_an_error_that_says_what_to_do(path: Path) -> None:
+    def fill(database: sqlite3.Connection) -> None:
+        database.execute("PRAGMA max_page_count = 2")
+        database.execute("CREATE TABLE t (x)")
+        database.execute("INSERT INTO t VALUES (zeroblob(1000000))")
+
+    with pytest.raises(ConfigError, match=r"index cannot be written \(database or disk is full\)"):
+        Lookup(str(path), fill)
 
 
 def test_real_answers_and_verdicts_are_found_again(data_folder: Path) -> None:

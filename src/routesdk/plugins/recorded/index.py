@@ -7,31 +7,16 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-import attrs
-
 from routesdk.dataset import Fields, example_from_row, read_jsonl
 from routesdk.errors import DatasetError
-from routesdk.types import Example, Outcome, Query
+from routesdk.types import Example, Query
 
 # Composing a run of combining marks takes time that grows with the square of its length.
 _MOST_COMPOSED = 20_000
 
 
-@attrs.frozen
-class Recorded:
-    """One model's outcome on one question.
-
-    Attributes:
-        example: The question, with its reference.
-        outcome: How the model did.
-    """
-
-    example: Example
-    outcome: Outcome
-
-
-def read_recorded(path: str | os.PathLike[str], query_field: str) -> Iterator[Recorded]:
-    """Read every outcome of a file.
+def read_recorded(path: str | os.PathLike[str], query_field: str) -> Iterator[Example]:
+    """Read the questions of a file, each with at least one outcome.
 
     Raises:
         ConfigError: The file cannot be read.
@@ -42,8 +27,7 @@ def read_recorded(path: str | os.PathLike[str], query_field: str) -> Iterator[Re
         example = example_from_row(row, source=source, line=line, fields=Fields(query=query_field))
         if not example.outcomes:
             raise DatasetError(source, line, "it has no 'outcomes'")
-        for outcome in example.outcomes.values():
-            yield Recorded(example, outcome)
+        yield example
 
 
 def key_of(query: Query) -> str:
