@@ -135,6 +135,7 @@ class ProviderServer:
         self._seen: Counter[tuple[str, bytes]] = Counter()
         self._failures: list[Exception] = []
         self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="provider-server", daemon=True)
         # Listening begins here: whoever connects before the thread runs waits in the backlog.
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -153,6 +154,8 @@ class ProviderServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        # Stopping a loop that has not begun to run for ever would leave it in pieces.
+        self._ready.wait()
         return self
 
     def __exit__(
@@ -167,6 +170,7 @@ class ProviderServer:
         listening = self._loop.run_until_complete(
             self._loop.create_server(lambda: Connection(self, self._loop), sock=self._socket, backlog=1024)
         )
+        self._loop.call_soon(self._ready.set)
         self._loop.run_forever()
         listening.close()
         for connection in list(self._connections):

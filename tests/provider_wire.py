@@ -130,18 +130,21 @@ def read_request(path: str, body: Table) -> Asked | None:
 
 
 def _read_gemini(model: str, stream: bool, body: Table) -> Asked:
-    config = _table(body.get("generationConfig"))
-    thinking = _table(config.get("thinkingConfig"))
-    schema = config.get("responseJsonSchema", config.get("responseSchema"))
+    # Google takes either spelling; clients use both.
+    config = _table(body.get("generationConfig", body.get("generation_config")))
+    thinking = _table(config.get("thinkingConfig", config.get("thinking_config")))
+    schema = config.get("responseJsonSchema", config.get("responseSchema", config.get("response_schema")))
+    schema = config.get("response_json_schema", schema)
+    cap = config.get("maxOutputTokens", config.get("max_output_tokens"))
     return Asked(
         dialect=GEMINI,
         model=model,
-        system=_parts(_table(body.get("systemInstruction"))),
+        system=_parts(_table(body.get("systemInstruction", body.get("system_instruction")))),
         turns=tuple(_parts(each) for each in cast("Sequence[Table]", body["contents"])),
         schema=cast("Table | None", schema),
         stream=stream,
         include_usage=True,
-        max_output_tokens=cast("int | None", config.get("maxOutputTokens")),
+        max_output_tokens=cast("int | None", cap),
         thinking_tokens=cast("int | None", thinking.get("thinkingBudget")),
     )
 
