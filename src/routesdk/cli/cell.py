@@ -57,7 +57,9 @@ def print_forecast(found: Forecast, concurrency: int, as_json: bool) -> None:
         f"\n{found.rows:,} rows to do, {clock(found.seconds)} at {concurrency} calls at once; "
         f"about {_dollars(found.cost_usd)}, at most {_dollars(found.at_most_usd)} without second tries"
     )
-    out.print("Tokens in are estimated from characters; tokens out are assumed, without thinking; ~ is assumed.")
+    out.print(
+        "Tokens in are estimated from characters; tokens out are assumed, without thinking. ~: assumed."
+    )
     if found.spent_usd:
         out.print(f"spent already: {_dollars(found.spent_usd)}")
 

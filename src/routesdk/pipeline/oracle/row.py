@@ -79,7 +79,7 @@ class RowWorker:
             await asyncio.wait([reasoning])
         if not problem:
             texts = [each.text for each in answered if each.text]
-            problem = leaked(analysis, row.example.query.text, row.example.reference or "", texts)
+            problem = leaked(analysis, row.example.query, row.example.reference, texts)
         return Finding(outcomes=outcomes, analysis=analysis, problem=problem)
 
     async def _answer(self, row: Row, seat: Seat) -> _Answered:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from routesdk.errors import ConfigError, DatasetError, LeakError
+from routesdk.errors import ConfigError, DatasetError
 from routesdk.journal import Row
 from routesdk.pipeline.division import TRAIN, Division, divide
 from routesdk.pipeline.fingerprint import stable_hash
+from routesdk.pipeline.leak import refuse_outside_train
 from routesdk.pipeline.oracle.plan import Plan
 from routesdk.types import Example
 
@@ -65,9 +66,7 @@ def _chosen(only: Sequence[Example] | None, division: Division) -> frozenset[str
     """
     if only is None:
         return None
-    outside = tuple(example.id for example in only if not division.is_train(example))
-    if outside:
-        raise LeakError("an oracle", outside)
+    refuse_outside_train(division, only)
     return frozenset(example.id for example in only)
 
 

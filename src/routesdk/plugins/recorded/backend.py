@@ -54,6 +54,9 @@ class RecordedBackend:
         DatasetError: A row cannot be used; file and line are named.
     """
 
+    free = True
+    """Nobody is paid: what usage was recorded tells of an earlier call."""
+
     def __init__(self, path: str | os.PathLike[str], *, query_field: str = "query") -> None:
         self._source = os.fspath(path)
         self._query_field = query_field
