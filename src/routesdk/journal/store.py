@@ -148,11 +148,11 @@ class Journal:
             after = page[-1][2]
 
     def reopen_unscored(self) -> int:
-        """Make finished rows without a grade for every tier pending again; return how many."""
+        """Make finished rows without a grade, or a reason that may be used, pending again; count them."""
         with self._writing() as database:
             found = database.execute(
                 "UPDATE row SET done = 0 WHERE current = 1 AND done = 1"
-                " AND id IN (SELECT row FROM outcome WHERE grade IS NULL)"
+                " AND (problem <> '' OR id IN (SELECT row FROM outcome WHERE grade IS NULL))"
             )
             return found.rowcount
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 
 import attrs
 
@@ -116,18 +117,19 @@ class Caller:
                 raise self.halted
             async with line.pace.turn(expected):
                 tried += 1
+                begun = time.monotonic()
                 reply = await self._once(line, request, call)
             if isinstance(reply, Answer):
                 used = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
                 line.pace.correct(expected, used)
                 line.pace.breaker.succeeded()
                 return reply
-            self._judge_failure(line, reply)
+            self._judge_failure(line, reply, begun)
             if not reply.retryable or tried >= self._attempts:
                 raise reply
             await asyncio.sleep(backoff_s(tried, reply.retry_after_s))
 
-    def _judge_failure(self, line: Line, error: BackendError) -> None:
+    def _judge_failure(self, line: Line, error: BackendError, begun: float) -> None:
         """Tell an outage from a request that nobody could have answered.
 
         Raises:
@@ -140,7 +142,7 @@ class Caller:
         if not error.retryable:
             line.pace.breaker.succeeded()
             return
-        down_s = line.pace.breaker.failed(error.retry_after_s)
+        down_s = line.pace.breaker.failed(begun, error.retry_after_s)
         if down_s is not None:
             minutes = f"{down_s / 60:.0f} minutes"
             problem = f"no call to {error.backend!r} has succeeded for {minutes} ({error.problem})"

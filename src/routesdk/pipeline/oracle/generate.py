@@ -38,7 +38,7 @@ def generate(
 
     Raises:
         RouteSDKError: As for `agenerate`.
-        RuntimeError: An event loop is running: await `agenerate` there.
+        ConfigError: An event loop is running in this thread: await `agenerate` there.
     """
     return asyncio.run(
         agenerate(

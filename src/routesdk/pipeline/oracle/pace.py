@@ -65,11 +65,12 @@ class Breaker:
         patience_s: Seconds without any success, after which the run gives up.
     """
 
-    def __init__(self, patience_s: float = 900.0) -> None:
+    def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
         self._failures = 0
         self._rest_s = _FIRST_REST_S
-        self._rest_until = 0.0
+        # When its last rest began, and ends: a call that begins later and fails says something new.
+        self._rests_since = self._rests_until = -math.inf
         self._down_since: float | None = None
         self._probe = asyncio.Lock()
 
@@ -81,23 +82,24 @@ class Breaker:
     @asynccontextmanager
     async def passage(self) -> AsyncIterator[None]:
         """Wait until a call may be made: at once, or as the only one that tries a provider that is down."""
-        if not self.open:
-            yield
-            return
-        async with self._probe:
-            # Another probe may have found it well again.
-            if self.open:
-                await asyncio.sleep(max(0.0, self._rest_until - time.monotonic()))
-            yield
+        while self.open:
+            async with self._probe:
+                # Another probe may have found it well again.
+                if self.open:
+                    await asyncio.sleep(max(0.0, self._rests_until - time.monotonic()))
+                    yield
+                    return
+        yield
 
     def succeeded(self) -> None:
         """Take note of an answer, or of an error that only this request brought about."""
         self._failures, self._rest_s, self._down_since = 0, _FIRST_REST_S, None
 
-    def failed(self, retry_after_s: float | None) -> float | None:
+    def failed(self, begun: float, retry_after_s: float | None) -> float | None:
         """Take note of a failure that says something about the provider.
 
         Args:
+            begun: When the call began, by `time.monotonic`.
             retry_after_s: Seconds after which the provider wants to be asked again.
 
         Returns:
@@ -105,14 +107,13 @@ class Breaker:
         """
         now = time.monotonic()
         self._failures += 1
-        self._down_since = now if self._down_since is None else self._down_since
-        if not self.open:
-            return None
-        if now - self._down_since > self._patience_s:
-            return now - self._down_since
-        self._rest_until = now + max(self._rest_s, retry_after_s or 0.0)
-        self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
-        return None
+        self._down_since = begun if self._down_since is None else self._down_since
+        # Calls that were under way when it went down all fail, and are one piece of news.
+        if self.open and begun >= self._rests_since:
+            self._rests_since, self._rests_until = now, now + max(self._rest_s, retry_after_s or 0.0)
+            self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
+        down_s = now - self._down_since
+        return down_s if self.open and down_s > self._patience_s else None
 
 
 class Pace:
@@ -131,7 +132,7 @@ class Pace:
         *,
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
-        patience_s: float = 900.0,
+        patience_s: float,
     ) -> None:
         self._slots = asyncio.Semaphore(concurrency)
         self._requests = None if requests_per_minute is None else Rate(requests_per_minute)

@@ -21,6 +21,9 @@ from routesdk.protocols import Analyst, Backend, Benchmark, Judge, Matrix, Promp
 from routesdk.structure import unstructure
 from routesdk.types import Example, PartConfig, Query, Request
 
+PATIENCE_S = 900.0
+"""Seconds that a provider may be down, without one call that succeeds, before a run stops."""
+
 _PLAN_VERSION = 1
 """Raised when what a run does with a row changes, so that rows are gone through again."""
 
@@ -94,7 +97,6 @@ def build_plan(
     judge: Judge | None = None,
     analyst: Analyst | None = None,
     catalogue: Catalogue | None = None,
-    patience_s: float = 900.0,
 ) -> Plan:
     """Build the parts of a run, and check whatever can be checked before anything is paid.
 
@@ -106,13 +108,12 @@ def build_plan(
         judge: In place of the one that the config names.
         analyst: In place of the one that the config names.
         catalogue: Prices; None takes the bundled ones.
-        patience_s: Seconds that a provider may be down before the run stops.
 
     Raises:
         RouteSDKError: A part cannot be built, or a model that costs money has no known price.
     """
     oracle = config.oracle
-    lines = _Lines(oracle, host, backends or {}, patience_s)
+    lines = _Lines(oracle, host, backends or {})
     judge = judge or host.judge(oracle.judge.name, **oracle.judge.options)
     analyst = analyst or host.analyst(oracle.analyst.name, **oracle.analyst.options)
     pricing = Pricing(
@@ -172,13 +173,10 @@ def priced_catalogue(config: Config, catalogue: Catalogue | None = None) -> Cata
 class _Lines:
     """One line a provider: tiers, judge and analyst that share one share its pace."""
 
-    def __init__(
-        self, oracle: OracleConfig, host: PluginHost, backends: Mapping[str, Backend], patience_s: float
-    ) -> None:
+    def __init__(self, oracle: OracleConfig, host: PluginHost, backends: Mapping[str, Backend]) -> None:
         self._oracle = oracle
         self._host = host
         self._backends = backends
-        self._patience_s = patience_s
         self._lines: dict[str, Line] = {}
 
     def to(self, part: PartConfig) -> Line:
@@ -189,7 +187,7 @@ class _Lines:
                 self._oracle.concurrency,
                 requests_per_minute=self._oracle.requests_per_minute,
                 tokens_per_minute=self._oracle.tokens_per_minute,
-                patience_s=self._patience_s,
+                patience_s=PATIENCE_S,
             )
             free = bool(getattr(backend, "free", False))
             self._lines[provider] = Line(provider=provider, backend=backend, pace=pace, free=free)
