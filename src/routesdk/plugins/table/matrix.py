@@ -70,7 +70,11 @@ def read_matrix(config: TableConfig) -> Table:
             cell, or a tier that there is not. Key or cell, and the file, are named.
     """
     if config.file is None:
-        return _build(config)
+        try:
+            return _build(config)
+        except ConfigError as error:
+            # As the host names the keys of options that are of the wrong type.
+            raise attrs.evolve(error, key=f"matrix.table.{error.key}") from error
     given = _read_file(config.file)
     inner = structure(given, type(config), source=str(config.file))
     if inner.file is not None:
