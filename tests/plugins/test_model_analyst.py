@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routesdk.errors import BackendError, ConfigError, UnknownComponentError
-from routesdk.host import PluginHost
 from routesdk.hookspecs import hookimpl
+from routesdk.host import PluginHost
 from routesdk.protocols import Backend, Component, PromptedAnalyst
 from routesdk.testing import check_analyst
 from routesdk.types import Answer, Chunk, PartConfig, Query, Request, Usage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -64,7 +65,9 @@ def test_a_row_is_read_with_its_topic_and_the_kind_of_its_answer(tmp_path: Path)
     assert (second.id, second.query.text) == ("1", "Two\nlines?")
 
 
-def test_columns_may_stand_in_another_order_beside_others_and_behind_a_byte_order_mark(tmp_path: Path) -> None:
+def test_columns_may_stand_in_another_order_beside_others_and_behind_a_byte_order_mark(
+    tmp_path: Path,
+) -> None:
     text = f"\ufeffnote,answer,problem,metadata\r\nmine,Me,Who?,{META}\r\n"
 
     (example,) = build(file=str(write(tmp_path, text))).examples()
@@ -80,7 +83,7 @@ def test_columns_may_stand_in_another_order_beside_others_and_behind_a_byte_orde
         (f"{META},Who, and when?,Me\n", 2, "there are 4 fields and 3 columns"),
         (f"{META},ok,Me\n\n{META},  ,Me\n", 4, "column 'problem' is blank"),
         (f"{META},Who?,\n", 2, "column 'answer' is blank"),
-        (f"{META},Who?,Me\n{META},\"Who?\" x,Me\n", 3, "column 2 is no valid CSV"),
+        (f'{META},Who?,Me\n{META},"Who?" x,Me\n', 3, "column 2 is no valid CSV"),
         (f'{META},Who?,"Me\n{META},Who?,You\n', 2, "column 3 is no valid CSV"),
         (META + ',Who?,Me\n"{},Who?,You\nand\nmore\n', 3, "column 1 is no valid CSV up to line 5"),
         (f"{META},W\0ho?,Me\n", 2, "column 'problem' holds a NUL byte"),
@@ -124,7 +127,9 @@ def test_a_file_of_another_form_or_encoding_is_refused(
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_give_rows_or_one_of_our_errors(tmp_path_factory: pytest.TempPathFactory, junk: bytes) -> None:
+def test_any_bytes_give_rows_or_one_of_our_errors(
+    tmp_path_factory: pytest.TempPathFactory, junk: bytes
+) -> None:
     path = tmp_path_factory.mktemp("junk") / "own.csv"
     path.write_bytes(HEADER.encode() + f"{META},Who?,Me\n".encode() + junk)
     read = read_table(path)
@@ -161,7 +166,11 @@ def test_a_missing_file_is_a_config_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "key"),
-    [({"file": "a", "url": "http://b"}, "url"), ({"url": "file:///etc/passwd"}, "url"), ({"topics": "x"}, "topics")],
+    [
+        ({"file": "a", "url": "http://b"}, "url"),
+        ({"url": "file:///etc/passwd"}, "url"),
+        ({"topics": "x"}, "topics"),
+    ],
 )
 def test_wrong_options_are_config_errors_that_name_the_key(options: dict[str, object], key: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -212,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None:
         pass
 
-    def do_GET(self) -> None:  # noqa: N802 (the name that http.server calls)
+    def do_GET(self) -> None:
         state: Server = self.server.state  # type: ignore[attr-defined]
         state.calls += 1
         self.close_connection = True
@@ -229,10 +238,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        try:
+        with contextlib.suppress(OSError):  # the client may have had enough
             self._send(state.way, body)
-        except OSError:
-            pass  # the client has had enough
 
     def _send(self, way: str, body: bytes) -> None:
         if way == "cut":

@@ -75,7 +75,10 @@ def test_a_default_fills_the_cells_that_are_not_listed() -> None:
 def test_three_tiers_have_cells_of_three_letters() -> None:
     policies = {**POLICIES, "Top": {"description": "The dearest alone.", "tier": "huge"}}
     matrix = build(
-        tiers=["medium", "large", "huge"], policies=policies, cells={"IIC": "Top", "ICC": "Escalate"}, default="Stay"
+        tiers=["medium", "large", "huge"],
+        policies=policies,
+        cells={"IIC": "Top", "ICC": "Escalate"},
+        default="Stay",
     )
 
     assert matrix.policy((I, I, C)).tier == "huge"
@@ -129,8 +132,16 @@ def test_missing_cells_are_named_whichever_they_are(missing: set[str]) -> None:
         ({"cells": CELLS, "reasons": {"XX": "so"}}, "reasons.XX", "unknown grade 'X'"),
         ({"cells": dict.fromkeys(CELLS, "Stay")}, "policies.Escalate", "no cell leads to this policy"),
         ({"policies": {}}, "policies", "is required"),
-        ({"policies": {**POLICIES, "Stay": {"description": "x", "tier": "tiny"}}}, "policies.Stay.tier", "none of"),
-        ({"policies": {**POLICIES, "Stay": {"description": " ", "tier": "medium"}}}, "policies.Stay.description", "bl"),
+        (
+            {"policies": {**POLICIES, "Stay": {"description": "x", "tier": "tiny"}}},
+            "policies.Stay.tier",
+            "none of",
+        ),
+        (
+            {"policies": {**POLICIES, "Stay": {"description": " ", "tier": "medium"}}},
+            "policies.Stay.description",
+            "bl",
+        ),
         ({"policies": {**POLICIES, "Stay": {"description": "x"}}}, "policies.Stay.tier", "is required"),
         ({"policies": {**POLICIES, " ": {"description": "x", "tier": "medium"}}}, "policies", "no name"),
         ({"tiers": ["medium"]}, "tiers", "two to eight"),

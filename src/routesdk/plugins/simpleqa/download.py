@@ -116,7 +116,9 @@ def _read(reply: http.client.HTTPResponse, url: str, deadline: float) -> bytes:
         size += len(piece)
         # More than the file has is another file, and need not be read to its end.
         if size > PUBLISHED_BYTES:
-            _refuse(url, f"what is there is not the published file: it has more than {PUBLISHED_BYTES:,} bytes")
+            _refuse(
+                url, f"what is there is not the published file: it has more than {PUBLISHED_BYTES:,} bytes"
+            )
         if time.monotonic() > deadline:
             _refuse(url, f"it took too long ({size:,} of {PUBLISHED_BYTES:,} bytes came)")
     return b"".join(pieces)
