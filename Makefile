@@ -95,6 +95,8 @@ test: $(VENV)/.test-stamp
 bench: $(VENV)/.trainer-stamp
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/split.py
+	$(BIN)/python benchmarks/reasons.py
 
 results: $(VENV)/.trainer-stamp
 	mkdir -p build

@@ -26,9 +26,13 @@ from routesdk.host import PluginHost
 from routesdk.pipeline.reasoning import leaked
 from routesdk.types import Example, Grade
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_DATE = re.compile(rf"({'|'.join(_MONTHS)}) (\d{{1,2}}),? (\d{{4}})|(\d{{1,2}}) ({'|'.join(_MONTHS)}),? (\d{{4}})")
-_WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen".split()
+_NAMES = "January February March April May June July August September October November December"
+_MONTHS = _NAMES.split()
+_DATE = re.compile(
+    rf"({'|'.join(_MONTHS)}) (\d{{1,2}}),? (\d{{4}})|(\d{{1,2}}) ({'|'.join(_MONTHS)}),? (\d{{4}})"
+)
+_SMALL = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+_WORDS = _SMALL.split()
 
 
 def plain(text: str) -> str | None:
@@ -77,7 +81,7 @@ def number_word(text: str) -> str | None:
 
 def typo(text: str) -> str | None:
     """A letter of a long word left out."""
-    words = [found for found in re.finditer(r"[A-Za-z]{8,}", text)]
+    words = list(re.finditer(r"[A-Za-z]{8,}", text))
     if not words:
         return None
     at = words[0].start() + 4
@@ -112,13 +116,17 @@ FRAMES = ("{} The answer is {}.", "{} It helps to know of {} here.", "{1} comes 
 
 def _from_answers(example: Example, reason: str, rng: random.Random) -> Iterator[tuple[str, str]]:
     """Give a wrong answer away, whole and by one name that the query does not say."""
-    wrong = [each.answer for each in example.outcomes.values() if each.grade is Grade.INCORRECT and each.answer]
+    wrong = [
+        each.answer for each in example.outcomes.values() if each.grade is Grade.INCORRECT and each.answer
+    ]
     if not wrong:
         return
     answer = rng.choice(wrong)
     yield "answer_whole", f"{reason} {answer}"
     asked = example.query.text.casefold()
-    names = [name for name in re.findall(r"(?<=[a-z,] )[A-Z]\w{3,}", answer) if name.casefold()[:4] not in asked]
+    names = [
+        name for name in re.findall(r"(?<=[a-z,] )[A-Z]\w{3,}", answer) if name.casefold()[:4] not in asked
+    ]
     if names:
         yield "answer_name", f"{reason} One may think of {rng.choice(names)} at first."
 
@@ -163,7 +171,13 @@ def main() -> None:
     took_s = time.perf_counter() - begun
     recall = {name: {"planted": planted[name], "found": found[name] / planted[name]} for name in planted}
     harmless = {kind: {"alarms": len(found), "examples": found[:12]} for kind, found in others.items()}
-    report = {"rows": rows, "false_alarms": len(alarms), "alarms": alarms[:10], "harmless": harmless, "recall": recall}
+    report = {
+        "rows": rows,
+        "false_alarms": len(alarms),
+        "alarms": alarms[:10],
+        "harmless": harmless,
+        "recall": recall,
+    }
     print(json.dumps(report | {"seconds": round(took_s, 1)}, indent=1, ensure_ascii=False))
     if "--missed" in sys.argv:
         print(json.dumps(missed, indent=1, ensure_ascii=False))

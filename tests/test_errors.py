@@ -40,6 +40,10 @@ EXAMPLES: tuple[tuple[RouteSDKError, str], ...] = (
     (errors.JournalError("oracle.sqlite", "the disk is full", "Make room, and run again."), "Make room"),
     (errors.RunStoppedError("the budget is used up", "Raise it.", 3, 9), "at 3 of 9 rows"),
     (errors.LeakError("evaluation", tuple(f"row-{n}" for n in range(9))), "Take them out"),
+    (
+        errors.LeakError("evaluation", ("7",), "the checkpoint abc", ("9 rows of mine",)),
+        "leak-check --checkpoint",
+    ),
     (errors.MetricError("APGR", "one model alone"), "not defined here"),
     (errors.TrainingError("linear", "no rows", "Give some."), "Give some."),
     (errors.StageError("a.b:c", "shard-1", "OSError: full"), "shard-1"),

@@ -459,3 +459,24 @@ def test_no_question_of_mmlu_is_split_between_its_two_files(data_folder: Path) -
     assert len(near_duplicates(files["routellm_mmlu"], files["mmlu_pro"])) > 4_800
     assert max(np.bincount(np.concatenate([result[name].groups for name in files]))) <= 12
     assert abs(result["mmlu_pro"].counts()["test"] / len(files["mmlu_pro"]) - 0.2) < 0.01
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_rows_are_divided_in_a_minute_and_600_mb(
+    repository: Path, data_folder: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, str(repository / "benchmarks" / "split.py")],
+        env={**os.environ, "ROUTESDK_DATA": str(data_folder), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    report = json.loads(done.stdout)
+    assert report["rows"] == 100_000
+    # Time on the processor: a busy neighbour is no failure of ours.
+    assert report["cpu_seconds"] < 60
+    assert report["peak_mb"] < 600
+    assert all(each["recall"] == 1.0 for each in report["planted"] if each["kind"] in ("shout", "space"))
+    assert all(each["recall"] > 0.98 for each in report["planted"])

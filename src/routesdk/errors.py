@@ -339,7 +339,11 @@ class LeakError(RouteSDKError):
         text = f"{rows} must not be used for {self.purpose}: {shown}. "
         if not self.learned_by:
             return f"{text}Take them out; `routesdk.pipeline.split` keeps both sides apart."
-        sources = f", whose card says that it was trained on {'; '.join(self.learned_from)}" if self.learned_from else ""
+        sources = (
+            f", whose card says that it was trained on {'; '.join(self.learned_from)}"
+            if self.learned_from
+            else ""
+        )
         return (
             f"{text}{self.learned_by} learned from them{sources}. Take them out: "
             f"`routesdk leak-check --checkpoint` lists them; or give rows that it has not seen."

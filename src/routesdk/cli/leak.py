@@ -81,7 +81,8 @@ def _pairs(leaks: tuple[Leak, ...], as_json: bool, limit: int) -> bool:
         table.add_row(*ids, alike, printable(leak.left, _SHOWN_CHARACTERS), right)
     console().print(table)
     exact = sum(leak.exact for leak in leaks)
-    console().print(f"{len(leaks)} pairs: {exact} exact, {len(leaks) - exact} near{_unshown(len(leaks), limit)}")
+    pairs = "1 pair" if len(leaks) == 1 else f"{len(leaks)} pairs"
+    console().print(f"{pairs}: {exact} exact, {len(leaks) - exact} near{_unshown(len(leaks), limit)}")
     return True
 
 

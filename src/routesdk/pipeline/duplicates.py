@@ -1,10 +1,15 @@
 """Exact and near duplicates among queries, within one list or between two.
 
-Why not a library: the kept ones (datasketch, text-dedup, semhash) compare token sets
-with a threshold, and no threshold separates duplicates from templates here: questions
-that differ in one name reach a similarity above 0.9 where real duplicates with a
-mended typo have 0.7. The rules below need every candidate's words anyway, and the
-search for candidates is a page of numpy, which the base install has.
+Why not a library: three are well kept (datasketch 2.0, semhash 0.5, text-dedup 0.4; November
+2026). datasketch and text-dedup link texts whose shingles are similar beyond a threshold,
+semhash those whose word vectors are, which come from the Hub. No threshold separates
+duplicates from templates here: questions that differ in one name reach a similarity above
+0.9 where real duplicates with a mended typo have 0.7. datasketch on the 100,000 rows of
+`benchmarks/split.py` (64 hashes, threshold 0.65) linked templates into groups of up to 250
+rows where the rules below make groups of 33 at most, found 98.4 % of the planted duplicates
+where these find 99.7 %, and took 1.7 GB and half as long again. The rules need every
+candidate's words anyway, and the search for candidates is a page of numpy, which the base
+install has.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ def find_leaks(left: Iterable[Example], right: Iterable[Example] | None = None) 
     ours = [(example.id, example.query.text) for example in left]
     theirs = None if right is None else [(example.id, example.query.text) for example in right]
     others = ours if theirs is None else theirs
-    pairs = near_duplicates([text for _, text in ours], theirs and [text for _, text in theirs])
+    right_texts = None if theirs is None else [text for _, text in theirs]
+    pairs = near_duplicates([text for _, text in ours], right_texts)
     return tuple(
         Leak(
             left_id=ours[pair.left][0],
@@ -121,7 +122,9 @@ def learned_sets(router: Router) -> tuple[str, ...]:
     )
 
 
-def refuse_outside_train(division: Division, examples: Iterable[Example], purpose: str = "the oracle") -> None:
+def refuse_outside_train(
+    division: Division, examples: Iterable[Example], purpose: str = "the oracle"
+) -> None:
     """Refuse rows that are not in the train part, before anything is paid for them.
 
     Args:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-_ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen seventeen eighteen nineteen""".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_CARDINALS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen"""
 _ORDINALS = """zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth
-thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth""".split()
-_MONTHS = """january february march april may june july august september october november december""".split()
+thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"""
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_MONTHS = "january february march april may june july august september october november december"
 
+_ONES = _CARDINALS.split()
 _UNITS = {word: value for value, word in enumerate(_ONES)} | {
-    word: value for value, word in enumerate(_ORDINALS)
+    word: value for value, word in enumerate(_ORDINALS.split())
 }
-_TEN = {word: 10 * value for value, word in enumerate(_TENS, start=2)}
+_TEN = {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
 _TEN |= {f"{word[:-1]}ieth": value for word, value in list(_TEN.items())}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-# "may" is a verb far more often than a month, and "march" at times.
-_MONTH = {name: place for place, name in enumerate(_MONTHS, start=1) if name != "may"} | {
-    name[:3]: place for place, name in enumerate(_MONTHS, start=1) if name not in ("may", "march")
+# "may" is a verb far more often than a month; of the others "mar" alone is a word besides.
+_MONTH = {name: place for place, name in enumerate(_MONTHS.split(), start=1) if name != "may"} | {
+    name[:3]: place for place, name in enumerate(_MONTHS.split(), start=1) if name not in ("may", "march")
 }
 _DIGITS = re.compile(r"(\d+(?:\.\d+)?)(?:st|nd|rd|th|s|k|m|km|kg|cm|mm|ft)?")
 _THOUSANDS = re.compile(r"(?<=\d)[,\u00a0\u202f' ](?=\d{3}(?!\d))")
@@ -88,7 +89,7 @@ def _runs(words: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _values(run: list[str]) -> Iterator[int]:
-    if len(run) == 1 and run[0] in _EMPTY:
+    if _EMPTY.issuperset(run):
         return
     total = current = 0
     spoken: list[int] = []  # "nineteen sixty-six": two numbers that make a year

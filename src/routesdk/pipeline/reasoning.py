@@ -17,23 +17,23 @@ _CUE = re.compile(r"\b(?:correct |right |true )?answer(?: here)?(?: is| was| wou
 _POSSESSIVE = re.compile(r"['’]s?\b")
 
 # Words that carry nothing by themselves: they may stand in any reason and in any answer.
-_COMMON = frozenset(
-    """a about above after again against all almost alone along also although always among an and another any
-    are as at be because been before being below best better between both but by can cannot could did do does
-    done down during each either else enough even ever every few for from further get give given had has have
-    having he her here him his how however i if in into is it its itself just know known large last least less
-    like likely little long made make many may me might more most much must my name names near need needs
-    neither never new no none nor not nothing now of off often old on once one only or other others our out
-    over own part particular people perhaps place plain put rare rarely rather real right same say says see
-    seem several she should since small so some somebody something such sure take takes text than that the
-    their them themselves then there these they thing things this those through time to too two under unless
-    until up upon us use used very want wants was way we well were what when where whether which while who
-    whom whose why will with within without would yes yet you your
-    answer answers ask asks choice code correct date detail details easy exact exactly fact facts field
-    general hard information kind knowledge language model models number numbers options point query question
-    questions quantity reason recall remember result several simple single source specific step steps strong
-    stronger subject thought understanding usually widely work wrong year years""".split()
-)
+_COMMON_WORDS = """
+a about above after again against all almost alone along also although always among an and another any
+are as at be because been before being below best better between both but by can cannot could did do
+does done down during each either else enough even ever every few for from further get give given had
+has have having he her here him his how however i if in into is it its itself just know known large last
+least less like likely little long made make many may me might more most much must my name names near
+need needs neither never new no none nor not nothing now of off often old on once one only or other
+others our out over own part particular people perhaps place plain put rare rarely rather real right
+same say says see seem several she should since small so some somebody something such sure take takes
+text than that the their them themselves then there these they thing things this those through time to
+too two under unless until up upon us use used very want wants was way we well were what when where
+whether which while who whom whose why will with within without would yes yet you your answer answers
+ask asks choice code correct date detail details easy exact exactly fact facts field general hard
+information kind knowledge language model models number numbers options point query question questions
+quantity reason recall remember result several simple single source specific step steps strong stronger
+subject thought understanding usually widely work wrong year years"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 _SHORT_ANSWER_WORDS = 6
 # A longer text counts as repeated when this share of its own words stands in the reason, and so many.
 _REPEATED_SHARE, _REPEATED_WORDS = 0.6, 4
@@ -175,7 +175,11 @@ def _shared_numbers(wrote: _Text, said: _Text, given: _Text, terse: bool) -> fro
     if telling:
         # Of a date the year or the day alone is half the answer.
         return telling
-    return held if terse and held and held == own and len(held) >= (1 if not _own(given, said) else 2) else frozenset()
+    return (
+        held
+        if terse and held and held == own and len(held) >= (1 if not _own(given, said) else 2)
+        else frozenset()
+    )
 
 
 def _stated(claimed: _Text, given: _Text) -> str:
@@ -204,7 +208,9 @@ def _alike(word: str, other: str) -> bool:
     longer = len(long) - len(short)
     if longer > _LONGEST_ENDING or is_number(word) or is_number(other):
         return False
-    return long.startswith(short) or (len(short) > _SHORTEST_VARIED and longer <= 1 and _one_edit(short, long))
+    return long.startswith(short) or (
+        len(short) > _SHORTEST_VARIED and longer <= 1 and _one_edit(short, long)
+    )
 
 
 def _one_edit(short: str, long: str) -> bool:
@@ -218,7 +224,9 @@ def _one_edit(short: str, long: str) -> bool:
 
 def _read(text: str) -> _Text:
     plain = without_thousands_marks(_POSSESSIVE.sub("", text))
-    words, names, openers = [], set(), set()
+    words: list[str] = []
+    names: set[str] = set()
+    openers: set[str] = set()
     for written, starts in _words(plain):
         word = _bare(written)
         words.append(word)

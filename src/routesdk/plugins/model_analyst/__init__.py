@@ -12,6 +12,9 @@ from routesdk.host import PluginHost
 from routesdk.protocols import Analyst, Component
 from routesdk.types import PartConfig
 
+# Annotated, since type checkers take the field's type from its default.
+_NO_THINKING: int | None = 0
+
 
 def _part(value: PartConfig | str) -> PartConfig:
     return PartConfig.of(value)
@@ -32,7 +35,7 @@ class ModelAnalystConfig:
     model: str = attrs.field(default="gemini-2.5-flash", validator=min_len(1))
     backend: PartConfig = attrs.field(default=PartConfig("gemini"), converter=_part)
     max_output_tokens: int = attrs.field(default=256, validator=ge(1))
-    thinking_tokens: int | None = attrs.field(default=0, validator=optional(ge(0)))
+    thinking_tokens: int | None = attrs.field(default=_NO_THINKING, validator=optional(ge(0)))
     timeout_s: float = attrs.field(default=60.0, validator=gt(0.0))
 
 

@@ -1,4 +1,4 @@
-"""Offers the benchmark `simpleqa`: 4,326 short questions of fact, downloaded once and checked, or from a file."""
+"""Offers the benchmark `simpleqa`: short questions of fact, downloaded once and checked, or from a file."""
 
 from __future__ import annotations
 

@@ -64,18 +64,23 @@ def fetch(url: str, folder: Path, *, timeout_s: float = _TIMEOUT_S, deadline_s: 
     if _is_published(target):
         return target
     content = _download(url, timeout_s, deadline_s)
-    partial = folder / f".{target.name}.{secrets.token_hex(8)}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(target)
+        _keep(content, target)
     except OSError as error:
         problem = f"nothing can be kept there ({error.strerror or error})"
         fix = f"Give another folder as 'cache' or in {CACHE_ENV}, or the CSV file itself as 'file'."
         raise ConfigError("cache", str(folder), problem, fix) from error
+    return target
+
+
+def _keep(content: bytes, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return target
 
 
 def _is_published(file: Path) -> bool:
@@ -111,7 +116,9 @@ def _read(reply: http.client.HTTPResponse, url: str, deadline: float) -> bytes:
         size += len(piece)
         # More than the file has is another file, and need not be read to its end.
         if size > PUBLISHED_BYTES:
-            _refuse(url, f"what is there is not the published file: it has more than {PUBLISHED_BYTES:,} bytes")
+            _refuse(
+                url, f"what is there is not the published file: it has more than {PUBLISHED_BYTES:,} bytes"
+            )
         if time.monotonic() > deadline:
             _refuse(url, f"it took too long ({size:,} of {PUBLISHED_BYTES:,} bytes came)")
     return b"".join(pieces)

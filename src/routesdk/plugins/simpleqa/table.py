@@ -94,7 +94,9 @@ def _next_record(records: Iterator[list[str]], lines: _Lines) -> list[str] | Non
         column = _column_reached("".join(lines.record))
         # The reader looks for the end of a quoted field in all lines that follow.
         reached = f" up to line {lines.number}" if lines.number > lines.first else ""
-        problem = f"column {column} is no valid CSV{reached}: {error} (quotes must be balanced, and doubled inside)"
+        problem = (
+            f"column {column} is no valid CSV{reached}: {error} (quotes must be balanced, and doubled inside)"
+        )
         raise DatasetError(str(lines.path), lines.first, problem) from error
 
 
@@ -137,12 +139,14 @@ def _example(
 ) -> Example:
     source, line = str(where[0]), where[1]
     if len(fields) < len(header):
-        problem = f"column {header[len(fields)]!r} is missing: there are {len(fields)} of {len(header)} fields"
+        problem = (
+            f"column {header[len(fields)]!r} is missing: there are {len(fields)} of {len(header)} fields"
+        )
         raise DatasetError(source, line, problem)
     if len(fields) > len(header):
         problem = (
-            f"there are {len(fields)} fields and {len(header)} columns: something follows column {header[-1]!r},"
-            " or a field that holds a comma is not in quotes"
+            f"there are {len(fields)} fields and {len(header)} columns: something follows column"
+            f" {header[-1]!r}, or a field that holds a comma is not in quotes"
         )
         raise DatasetError(source, line, problem)
     row = {column: fields[place].strip() for column, place in places.items()}

@@ -52,7 +52,9 @@ class TableConfig:
             given = [name for name in ("policies", "cells", "reasons", "default") if getattr(self, name)]
             if given:
                 problem = "was given beside a file"
-                raise ConfigError(given[0], "(a table)", problem, "Put it into the file, or leave the file out.")
+                raise ConfigError(
+                    given[0], "(a table)", problem, "Put it into the file, or leave the file out."
+                )
 
 
 def _table(config: TableConfig) -> Matrix:

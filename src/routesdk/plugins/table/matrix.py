@@ -70,7 +70,11 @@ def read_matrix(config: TableConfig) -> Table:
             cell, or a tier that there is not. Key or cell, and the file, are named.
     """
     if config.file is None:
-        return _build(config)
+        try:
+            return _build(config)
+        except ConfigError as error:
+            # As the host names the keys of options that are of the wrong type.
+            raise attrs.evolve(error, key=f"matrix.table.{error.key}") from error
     given = _read_file(config.file)
     inner = structure(given, type(config), source=str(config.file))
     if inner.file is not None:
@@ -90,7 +94,9 @@ def _read_file(file: Path) -> object:
         if file.suffix.lower() == ".toml":
             return tomllib.loads(text)
     except OSError as error:
-        raise ConfigError("file", str(file), f"cannot be read ({error.strerror})", "Check the path.") from error
+        raise ConfigError(
+            "file", str(file), f"cannot be read ({error.strerror})", "Check the path."
+        ) from error
     except (ValueError, RecursionError) as error:
         # Both parsers raise subclasses of ValueError, as decoding does.
         raise ConfigError("file", str(file), f"cannot be parsed: {error}", "Mend it.") from error
@@ -116,13 +122,13 @@ def _build(config: TableConfig) -> Table:
     if config.default is not None:
         _known("default", config.default, policies)
     cells = {}
-    missing = []
+    missing: list[str] = []
     for cell in itertools.product(GRADES, repeat=len(tiers)):
-        name = listed.get(cell, config.default)
-        if name is None:
+        policy = policies.get(listed.get(cell, config.default or ""))
+        if policy is None:
             missing.append(_spelt(cell))
             continue
-        cells[cell] = policies[name], reasons.get(cell, policies[name].description)
+        cells[cell] = policy, reasons.get(cell, policy.description)
     if missing:
         more = f" and {len(missing) - _SHOWN_CELLS} more" if len(missing) > _SHOWN_CELLS else ""
         problem = f"no policy is given for {', '.join(missing[:_SHOWN_CELLS])}{more}"
