@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routesdk.config import load_config
-from routesdk.errors import BackendError, ConfigError
+from routesdk.errors import BackendError, ConfigError, MissingExtraError
 from routesdk.host import PluginHost
 from routesdk.plugins.local_model.gate import Gate
 from routesdk.plugins.local_model.piece import Pieces
@@ -376,6 +377,20 @@ def test_the_backend_keeps_its_contract(tmp_path: Path, template: str | None) ->
     )
 
     check_backend(backend, request(model="m", max_output_tokens=8))
+
+
+def test_a_missing_package_is_an_error_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("backend", "model"):
+        monkeypatch.delitem(sys.modules, f"routesdk.plugins.local_model.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(MissingExtraError) as caught:
+        PluginHost(entry_points=False).backend("transformers")
+
+    assert caught.value.component == "transformers"
+    assert caught.value.install == 'pip install "routesdk[local]"'
 
 
 @pytest.mark.parametrize(
