@@ -38,7 +38,6 @@ def save_random_model(folder: Path, *, template: str | None = TEMPLATE, context_
         bos_token="<|start|>",
         eos_token="<|end|>",
         pad_token="<|pad|>",
-        additional_special_tokens=["<|system|>", "<|user|>", "<|assistant|>"],
     )
     tokenizer.chat_template = template
     torch.manual_seed(0)

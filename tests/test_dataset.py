@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
 import tracemalloc
 from collections.abc import Iterator
 from itertools import islice
@@ -397,3 +398,27 @@ def test_recorded_rows_survive_being_written(data_folder: Path, tmp_path: Path) 
     write_examples(tmp_path / "again.jsonl.gz", rows)
 
     assert list(read_examples(tmp_path / "again.jsonl.gz")) == rows
+
+
+@given(st.lists(st.integers(0, 3000).map(str), max_size=60))
+def test_an_id_that_stands_twice_is_found_wherever_it_stands(names: list[str]) -> None:
+    examples = [Example(id=name, query=Query("Why?")) for name in names]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.jsonl"
+        if len(set(names)) == len(names):
+            assert write_examples(file, examples) == len(names)
+            assert [example.id for example in read_examples(file)] == names
+        else:
+            with pytest.raises(DatasetError, match="stands twice"):
+                write_examples(file, examples)
+
+
+def test_ids_of_many_rows_are_kept_apart(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    count = write_examples(file, (Example(id=str(n), query=Query("Why?")) for n in range(5000)))
+
+    assert sum(1 for _ in read_examples(file)) == count == 5000
+    with file.open("a") as lines:
+        lines.write('{"id": "4321", "query": "Why?"}\n')
+    with pytest.raises(DatasetError, match="line 5001: the id '4321' stands in an earlier line already"):
+        list(read_examples(file))

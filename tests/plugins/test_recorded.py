@@ -7,6 +7,8 @@ import json
 import os
 import pickle
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import islice
@@ -419,3 +421,18 @@ def test_the_three_parts_keep_their_contracts(path: Path) -> None:
     check_benchmark(RecordedBenchmark(path))
     check_backend(RecordedBackend(path), Request(query=Query("who wrote Faust?"), model="big"))
     check_judge(RecordedJudge(path), question="Who wrote Faust?", reference="Goethe", wrong="Schiller")
+
+
+@pytest.mark.slow
+def test_a_hundred_times_the_rows_take_the_same_memory(repository: Path, tmp_path: Path) -> None:
+    report = tmp_path / "memory.json"
+    command = [sys.executable, repository / "benchmarks" / "memory.py", "--rows", "1000", "100000"]
+
+    subprocess.run([*command, "--json", report], check=True, capture_output=True)
+
+    figures = json.loads(report.read_text())
+    parts = {row["part"] for row in figures}
+    assert parts >= {"recorded backend", "recorded judge", "recorded benchmark"}
+    for part in parts:
+        few, many = (row["peak_mib"] for row in figures if row["part"] == part)
+        assert many < 1.25 * few, part

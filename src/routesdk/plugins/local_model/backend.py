@@ -93,7 +93,9 @@ class LocalBackend:
     def _desk(self, model: str) -> _Desk:
         source = self._paths.get(model, model)
         with self._lock:
-            return self._desks.setdefault(source, _Desk(source))
+            if source not in self._desks:
+                self._desks[source] = _Desk(source)
+            return self._desks[source]
 
     def _serve(self, desk: _Desk, call: _Call) -> None:
         """Answer one call, in the model's own thread."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from transformers.utils import find_adapter_config_file, logging
 
 from routesdk.errors import BackendError
 from routesdk.host import attempt
+from routesdk.plugins.local_model.gate import Gate
 from routesdk.plugins.local_model.prompt import defuse, fold_system, plain
 from routesdk.types import Message
 
@@ -23,36 +23,7 @@ BACKEND = "transformers"
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
-class _Gate:
-    """Lets answers be written side by side, and a model be loaded alone.
-
-    Loading sets torch's default type for the whole process, and a bar's state
-    for the whole of transformers.
-    """
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._inside = 0
-
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        with self._condition:
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._inside -= 1
-                self._condition.notify_all()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        with self._condition:
-            self._condition.wait_for(lambda: not self._inside)
-            yield
-
-
-_GATE = _Gate()
+_GATE = Gate()
 
 
 class LoadedModel:
@@ -88,6 +59,9 @@ class LoadedModel:
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 place, dtype=dtype, use_safetensors=True, **how
             )
+        # Not `all_special_tokens`, which leaves out marks that only the template uses.
+        added = self._tokenizer.added_tokens_decoder.values()
+        self._marks = [token.content for token in added if token.special]
         self._model = model.to(device).eval()
         settings = self._model.generation_config
         ends = settings.eos_token_id
@@ -114,7 +88,7 @@ class LoadedModel:
         Raises:
             BackendError: The template refuses the conversation, or its text is no Unicode.
         """
-        turns = defuse(turns, self._tokenizer.all_special_tokens)
+        turns = defuse(turns, self._marks)
         text = self._rendered(turns) if self.has_template else plain(turns)
         # A template writes the token that begins a text by itself.
         tokens, error = attempt(self._tokens, text, not self.has_template)
@@ -152,7 +126,7 @@ class LoadedModel:
         Raises:
             BackendError: Memory ran out, or the model failed.
         """
-        watch = _Watch(len(prompt), frozenset(self._ends), take)
+        watch = _Watch(max_tokens, frozenset(self._ends), take)
         with _GATE.shared():
             _, error = attempt(self._generate, prompt, max_tokens, temperature, watch)
         if error is not None:
@@ -201,8 +175,8 @@ class LoadedModel:
 class _Watch:
     """Sees each new token, and says when to stop: a stopping criterion of transformers."""
 
-    def __init__(self, prompt_tokens: int, ends: frozenset[int], take: Callable[[int], bool]) -> None:
-        self._prompt_tokens = prompt_tokens
+    def __init__(self, max_tokens: int, ends: frozenset[int], take: Callable[[int], bool]) -> None:
+        self._max_tokens = max_tokens
         self._ends = ends
         self._take = take
         self.written = 0
@@ -215,7 +189,8 @@ class _Watch:
             token = int(tokens[0, -1])
             self.written += 1
             self.ended = token in self._ends
-            self._over = self.ended or not self._take(token)
+            wanted = not self.ended and self._take(token)
+            self._over = not wanted or self.written >= self._max_tokens
         return torch.full((tokens.shape[0],), self._over, device=tokens.device, dtype=torch.bool)
 
     def __deepcopy__(self, _: object) -> _Watch:

@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from operator import attrgetter
 
 import attrs
 
@@ -36,7 +37,10 @@ _FIND = (
     " FROM answer WHERE query_model = ?1 ORDER BY digest, rowid LIMIT 1"
 )
 
-_USAGE = [field.name for field in attrs.fields(Usage)]
+_USAGE = tuple(field.name for field in attrs.fields(Usage))
+_values = attrgetter(*_USAGE)
+# Amounts of money are written as text, exactly.
+_ENCODER = json.JSONEncoder(default=str)
 
 
 class RecordedBackend:
@@ -76,11 +80,11 @@ class RecordedBackend:
             BackendError: The file has no such question or model, did not keep
                 the answer, or has several answers that differ.
         """
-        query = key_of(request.query)
+        query = digest(key_of(request.query))
         try:
-            found = self._lookup.ask(_FIND, (digest(query, request.model),))
+            found = self._lookup.ask(_FIND, (digest(request.model, query),))
             if not found or found[0][2]:
-                raise self._missing(request, digest(query), disputed=bool(found))
+                raise self._missing(request, query, disputed=bool(found))
         except (sqlite3.Error, ConfigError, DatasetError) as error:
             # The latter two in a process that was forked, and so had to build its own index.
             problem = f"the index of {self._source} cannot be read ({error})"
@@ -119,13 +123,13 @@ def _fill(source: str, query_field: str, models: set[str], database: sqlite3.Con
     for statement in _TABLES:
         database.execute(statement)
     for example in read_recorded(source, query_field):
-        query = key_of(example.query)
-        database.execute("INSERT INTO question VALUES (?)", (digest(query),))
+        query = digest(key_of(example.query))
+        database.execute("INSERT INTO question VALUES (?)", (query,))
         models.update(example.outcomes)
         for model, outcome in example.outcomes.items():
             if outcome.answer is not None:
                 text = outcome.answer.encode("utf-8", "surrogatepass")
-                row = (digest(query, model), digest(outcome.answer), text, _write_usage(outcome.usage))
+                row = (digest(model, query), digest(outcome.answer), text, _write_usage(outcome.usage))
                 database.execute("INSERT INTO answer VALUES (?, ?, ?, ?)", row)
     for statement in _INDEXES:
         database.execute(statement)
@@ -138,7 +142,7 @@ def _read_text(text: object) -> str:
 
 def _write_usage(usage: Usage | None) -> str | None:
     # The converter that reads config files would take longer than all the rest.
-    return None if usage is None else json.dumps(attrs.astuple(usage, recurse=False), default=str)
+    return None if usage is None else _ENCODER.encode(_values(usage))
 
 
 def _read_usage(usage: object) -> Usage:

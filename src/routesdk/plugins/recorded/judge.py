@@ -66,13 +66,13 @@ class RecordedJudge:
             The verdict; `Unscored` where the file has none, or several that differ.
         """
         try:
-            query = key_of(Query(question))
+            query = digest(key_of(Query(question)))
         except InvalidQueryError as error:
             return Unscored(f"no question: {error.problem}")
         try:
-            if not self._lookup.ask(_ASKED, (digest(query),)):
+            if not self._lookup.ask(_ASKED, (query,)):
                 return Unscored("no recorded row asks this question")
-            found = self._lookup.ask(_FIND, (digest(query, answer.strip()),))
+            found = self._lookup.ask(_FIND, (digest(answer.strip(), query),))
         except (sqlite3.Error, ConfigError, DatasetError) as error:
             # The latter two in a process that was forked, and so had to build its own index.
             return Unscored(f"the index of the recorded verdicts cannot be read ({error})")
@@ -83,13 +83,13 @@ def _fill(source: str, query_field: str, database: sqlite3.Connection) -> None:
     for statement in _TABLES:
         database.execute(statement)
     for example in read_recorded(source, query_field):
-        query = key_of(example.query)
-        database.execute("INSERT INTO question VALUES (?)", (digest(query),))
+        query = digest(key_of(example.query))
+        database.execute("INSERT INTO question VALUES (?)", (query,))
         reference = _NO_REFERENCE if example.reference is None else digest(normal(example.reference))
         for outcome in example.outcomes.values():
             if outcome.answer is not None:
                 grade = _NO_GRADE if outcome.grade is None else outcome.grade.value
-                row = (digest(query, outcome.answer.strip()), grade, reference)
+                row = (digest(outcome.answer.strip(), query), grade, reference)
                 database.execute("INSERT INTO outcome VALUES (?, ?, ?)", row)
     for statement in _INDEXES:
         database.execute(statement)

@@ -12,23 +12,22 @@ from collections.abc import Callable, Sequence
 from routesdk.errors import ConfigError
 
 # Ample for a table that is filled once and then read: what does not fit goes to disk.
-_CACHE_KIB = 4096
+_CACHE_KIB = 1024
 
 Row = tuple[object, ...]
 
 
-def digest(*parts: str) -> bytes:
-    """Return 128 bits that stand for these texts in this order.
+def digest(text: str, about: bytes = b"") -> bytes:
+    """Return 128 bits that stand for a text.
 
     That two of a billion share them is less likely than one in 10^20.
+
+    Args:
+        text: Any text.
+        about: The digest of what the text is about; the result then stands for both.
     """
-    found = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        # Lone surrogates have no UTF-8, but a row may hold them.
-        data = part.encode("utf-8", "surrogatepass")
-        found.update(len(data).to_bytes(8))
-        found.update(data)
-    return found.digest()
+    # Lone surrogates have no UTF-8, but a row may hold them.
+    return hashlib.blake2b(about + text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Lookup:
