@@ -57,6 +57,7 @@ BUILTINS = tuple(
         "jsonl",
         "keyword",
         "length",
+        "lexical",
         "linear",
         "local",
         "math",
