@@ -10,8 +10,10 @@ from routesdk.plugins.lexical.reference import Reference
 
 _OR = re.compile(r"\s+(?:or|oder|ou|o|nebo|lub|albo|или)\s+|[或]|または", re.IGNORECASE)
 _LIST = re.compile(
-    r"[,;/|\n、，]|\s+(?:or|and|oder|und|ou|et|o|y|e|nebo|a|lub|i|или|и)\s+|[或和]|または", re.IGNORECASE
+    r"[,;/|\n、，]|\s+(?:or|and|oder|und|ou|et|nebo|lub|или|и)\s+|[或和]|または", re.IGNORECASE
 )
+# What has these is no bare list.
+_SENTENCE = re.compile(r"[:.!?]\s")
 _FEWEST = 4
 _LONGEST_WORDS = 4
 _LONGEST = 1000
@@ -23,7 +25,7 @@ def hedges(answer: str, wanted: Reference, asked: frozenset[str]) -> bool:
     Two joined by "or" are such, and so is a bare list of four or more where
     no more than a quarter is accepted. Sentences never are.
     """
-    if len(answer) > _LONGEST:
+    if len(answer) > _LONGEST or _SENTENCE.search(answer):
         return False
     for pattern, fewest, share in ((_OR, 2, 0.5), (_LIST, _FEWEST, 0.25)):
         pieces = [piece for piece in pattern.split(answer) if piece.strip()]

@@ -15,7 +15,8 @@ from routesdk.plugins.lexical.numeral import compose, forms, plain
 # Every repetition is bounded or eats what it passes: a megabyte of dots takes no longer than prose.
 _TOKEN = re.compile(
     r"""
-    (?P<date>\d{1,2}([./-])\s?\d{1,2}\2\s?\d{4}(?!\d)|\d{4}([./-])\d{1,2}\3\d{1,2}(?!\d))
+    (?P<years>[12]\d{3}[-/]\d{2}(?![\d/-]))
+    |(?P<date>\d{1,2}(?P<mark>[./-])\s?\d{1,2}(?P=mark)\s?\d{4}(?!\d)|\d{4}(?P<dash>[./-])\d{1,2}(?P=dash)\d{1,2}(?!\d))
     |(?P<number>(?:\d{1,3}(?:[,' \u00a0]\d{3})+(?:\.\d+)?(?!\d)|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?(?!\d)
         |\d+(?:[.,]\d+)*(?!\d)))
         (?:st|nd|rd|th|eme|er|º|ª)?(?![^\W\d_])
@@ -30,6 +31,8 @@ _TOKEN = re.compile(
 )
 # Where words ran together as a page was copied: `singerMariah`.
 _GLUED = re.compile(r"(?<=[a-z]{3})(?=[A-Z])")
+# Where a point was taken for the end of a sentence: `12. 9 km`.
+_TORN = re.compile(r"(?<![\d.])(\d{1,3})\. (\d{1,2})(?![\d.])")
 _DIGITS = re.compile(r"\d+")
 _SIGNS = {"%": "percent", "$": "dollar", "€": "euro", "£": "pound", "°": "degree", "+": "plus", "&": "and"}
 STOP = "\n"
@@ -39,7 +42,7 @@ STOP = "\n"
 def cut(text: str) -> list[str]:
     """Return the words and numbers of a text in one form, and `STOP` where a sentence ends."""
     tokens: list[str] = []
-    for found in _TOKEN.finditer(fold(_GLUED.sub(" ", text))):
+    for found in _TOKEN.finditer(fold(_GLUED.sub(" ", _TORN.sub(r"\1.\2", text)))):
         kind, piece = found.lastgroup, found[0]
         if kind == "word":
             stem, _, tail = piece.rpartition("'")
@@ -50,6 +53,8 @@ def cut(text: str) -> list[str]:
             tokens.append(STOP)
         elif kind == "date":
             tokens.extend(plain(part) for part in _DIGITS.findall(piece))
+        elif kind == "years":
+            tokens.extend((piece[:4], piece[:2] + piece[5:] if piece[5:] > piece[2:4] else plain(piece[5:])))
         elif kind == "digits":
             tokens.append(plain(piece))
         elif kind == "initials":

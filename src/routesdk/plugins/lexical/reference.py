@@ -37,7 +37,10 @@ _RANGE = re.compile(
     r"\b(?:range|between|from)\b\D*?(?P<low>\d[\d,.]*)\D{1,40}?(?P<high>\d[\d,.]*)", re.IGNORECASE
 )
 # A slash here parts no answers: 9/11, 3/4/1999, km/h, 1648/51.
-_UNPARTED = re.compile(r"\D{0,3}\d{1,3}/\d{1,3}(?:/\d{2,4})?\D*|\w{1,2}/\w{1,2}|\d{4}/\d{2}")
+_UNPARTED = re.compile(
+    r"\D{0,3}(\d{1,2})/(\d{1,2})(?:/\d{2,4})?\D*|[^\W\d_]{1,2}/[^\W\d_]{1,2}|(\d{2})(\d{2})/(\d{2})"
+)
+_SEPARATED = re.compile(r"\d,\d{3}")
 _ABOUT = re.compile(
     r"\b(?:about|around|approximately|approx|circa|c\.|ca\.|roughly|nearly|almost|over|some)|~", re.IGNORECASE
 )
@@ -123,7 +126,7 @@ def _pieces(text: str) -> list[str]:
     body = _ASIDE.sub("", text)
     if not body.strip():
         return [text]
-    if _UNPARTED.fullmatch(body.strip()):
+    if _is_whole(body.strip()):
         return [body]
     pieces = _APART.split(_SLASHED_ALIAS.sub(" aka ", body))
     if any(piece and len(piece.strip()) < 2 and not piece.strip().isdigit() for piece in pieces):
@@ -132,13 +135,24 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in pieces if piece.strip()]
 
 
+def _is_whole(body: str) -> bool:
+    """Tell whether a slash is part of an answer: a fraction, a date, a unit or a season."""
+    found = _UNPARTED.fullmatch(body)
+    if found is None:
+        return False
+    if found[1]:
+        return int(found[1]) < int(found[2]) or body.count("/") > 1
+    return not found[4] or int(found[4]) < int(found[5])
+
+
 def _accepted(text: str) -> Accepted | None:
     tokens = [token for token in cut(text) if token != STOP]
     if not tokens:
         return None
     words = tuple(token for token in tokens if token not in FUNCTION_WORDS) or tuple(tokens)
     about = bool(_ABOUT.search(text))
-    moment = _moment(tokens)
+    # With a separator it is an amount, and no year.
+    moment = None if _SEPARATED.search(text) else _moment(tokens)
     if moment is not None:
         decade = moment.parts == 1 and moment.year % 10 == 0 and bool(_DECADE.search(text))
         return Accepted(words=words, moment=moment, decade=decade, about=about)
