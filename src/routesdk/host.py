@@ -61,6 +61,7 @@ BUILTINS = tuple(
         "linear",
         "local",
         "math",
+        "model_judge",
         "nine_cell",
         "recorded",
         "spend",
