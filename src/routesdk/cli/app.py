@@ -9,7 +9,7 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import plugins, route
+from routesdk.cli import judge, plugins, route
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("route")(route.route)
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(judge.app, name="judge")
 
 
 def _show_version(wanted: bool) -> None:

@@ -106,7 +106,7 @@ def agreement_interval(
     Raises:
         MetricError: There are no rows, or the columns differ in length, or an argument is out of range.
     """
-    return _bounded("agreement", _share, (first, second), groups, resamples, seed, level)
+    return _bounded("agreement", _share, (first, second), groups, resamples=resamples, seed=seed, level=level)
 
 
 def kappa_interval(
@@ -132,7 +132,9 @@ def kappa_interval(
         MetricError: As for `cohens_kappa`; or kappa is undefined on half of the resamples or
             more; or an argument is out of range.
     """
-    return _bounded("Cohen's kappa", _kappa, (first, second), groups, resamples, seed, level)
+    return _bounded(
+        "Cohen's kappa", _kappa, (first, second), groups, resamples=resamples, seed=seed, level=level
+    )
 
 
 def _bounded(
@@ -140,6 +142,7 @@ def _bounded(
     measure: Statistic,
     raters: tuple[Sequence[str], Sequence[str]],
     groups: Sequence[Hashable],
+    *,
     resamples: int,
     seed: int,
     level: float,
