@@ -9,7 +9,9 @@ from pathlib import Path
 from routesdk.plugins.lexical.letter import fold
 
 _PHRASES = Path(__file__).with_name("abstention.txt").read_text(encoding="utf-8").splitlines()
-_FIND = re.compile("|".join(f"(?:{line})" for line in _PHRASES if line.strip() and not line.startswith("#")))
+# Letters are folded as in a text; what is ASCII may be syntax, such as the class of no blanks, and stays.
+_FOLDED = ("".join(char if char.isascii() else fold(char) for char in line) for line in _PHRASES)
+_FIND = re.compile("|".join(f"(?:{line})" for line in _FOLDED if line.strip() and not line.startswith("#")))
 # A sentence that declines is near the beginning or the end; a megabyte between them is an answer.
 _SPAN = 4000
 _GUESSES = (

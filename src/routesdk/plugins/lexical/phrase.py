@@ -30,7 +30,7 @@ def find_phrase(wanted: Accepted, asked: frozenset[str], passage: Passage) -> Fo
         return hit("every word of the reference, spaced differently")
     if wanted.name and _surname(needed, spots[-1], asked, passage):
         return hit("the surname of the person in the reference")
-    if any(spots) and _part_alone(wanted, asked, passage):
+    if any(spots) and _part_alone(wanted, fresh, spots, asked, passage):
         return hit("part of the reference, and nothing else")
     return (
         _mostly(wanted, fresh, spots)
@@ -83,7 +83,12 @@ def _surname(needed: list[str], last: list[int], asked: frozenset[str], passage:
     return False
 
 
-def _part_alone(wanted: Accepted, asked: frozenset[str], passage: Passage) -> bool:
+def _part_alone(
+    wanted: Accepted, fresh: list[str], spots: list[list[int]], asked: frozenset[str], passage: Passage
+) -> bool:
+    """Tell whether an answer is a part of the reference, with its numbers, and nothing else."""
+    if _lacks_number(fresh, spots):
+        return False
     if len(passage.places) > 3 * _SHORT + len(asked):
         return False
     content = [
@@ -97,7 +102,7 @@ def _part_alone(wanted: Accepted, asked: frozenset[str], passage: Passage) -> bo
 def _mostly(wanted: Accepted, fresh: list[str], spots: list[list[int]]) -> Found | None:
     """Accept most of three words or more, and half of a description; never without its numbers."""
     found = sum(map(bool, spots))
-    if any(word[0].isdigit() and not places for word, places in zip(fresh, spots, strict=True)):
+    if _lacks_number(fresh, spots):
         return None
     if len(fresh) >= 3 and found / len(fresh) >= _MOST and (spots[-1] or not wanted.name):
         return hit("most words of the reference")
@@ -105,6 +110,10 @@ def _mostly(wanted: Accepted, fresh: list[str], spots: list[list[int]]) -> Found
     if wanted.description and len(fresh) > 1 and 2 * found >= len(fresh) and telling:
         return hit("half of the reference's description")
     return None
+
+
+def _lacks_number(fresh: list[str], spots: list[list[int]]) -> bool:
+    return any(word[0].isdigit() and not places for word, places in zip(fresh, spots, strict=True))
 
 
 def _place(wanted: Accepted, asked: frozenset[str], passage: Passage) -> Found | None:
