@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 import attrs
 import pytest
@@ -265,28 +265,32 @@ def test_a_judge_keeps_the_contract_with_a_model_that_judges_well() -> None:
     check_judge(judge_with(Scripted(reply)))
 
 
-def test_the_bytes_on_the_wire_show_no_more_than_the_three_texts() -> None:
-    server_module = pytest.importorskip("provider_server")
-    if "gemini" not in make_host().names("backend"):
-        pytest.skip("the backend gemini is not here")
-    pytest.importorskip("google.genai")
-    texts = ("What is the capital of France?", "Paris", "It is Paris, I am sure of it.")
-    others = ("Which river is it?", "Rhine", "No idea, says the other one.")
+@pytest.mark.parametrize(
+    ("backend", "client", "path"),
+    [("gemini", "google.genai", ""), ("openai-compatible", "openai", "/v1")],
+)
+def test_the_bytes_on_the_wire_show_no_more_than_the_three_texts(
+    backend: str, client: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = pytest.importorskip("provider_server")
+    pytest.importorskip(client)
+    if backend not in make_host().names("backend"):
+        pytest.skip(f"there is no backend {backend}")
+    monkeypatch.setenv("GEMINI_API_KEY", "only-for-this-test")
+    texts = ("What is the capital of France?", "Paris", "Lutetia is what I would say.")
+    others = ("Which river is the longest?", "the Nile", "No idea at all about rivers.")
 
-    with (
-        server_module.ProviderServer(reply=lambda *_: CORRECT) as server,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("GEMINI_API_KEY", "only-for-this-test")
-        backend = {"name": "gemini", "options": {"base_url": server.url}}
+    with stand_in.ProviderServer(reply=lambda *_: CORRECT) as server:
+        asked = {"name": backend, "options": {"base_url": f"{server.url}{path}"}}
         for each in (texts, others):
-            judge = make_host().judge("gemini", backend=backend)
+            judge = make_host().judge("model", model="gemini-2.5-flash", backend=asked)
             assert asyncio.run(judge.grade(*each)) == Verdict(Grade.CORRECT, "It names the city.")
-        first, second = (request.body for request in server.requests)
+        first, second = server.requests
 
-    # Take the three texts out, and what is left of two requests is the same, to the byte.
-    assert _without(first, texts) == _without(second, others)
-    assert b"medium" not in _without(first, texts)
+    # Take the three texts out, and two requests are the same to the byte: nothing else is told of a row.
+    assert _without(first.body, texts) == _without(second.body, others)
+    assert first.path == second.path
+    assert _lasting(first.headers) == _lasting(second.headers)
 
 
 def _without(body: bytes, texts: tuple[str, str, str]) -> bytes:
@@ -294,3 +298,8 @@ def _without(body: bytes, texts: tuple[str, str, str]) -> bytes:
         assert body.count(text.encode()) == 1
         body = body.replace(text.encode(), b"")
     return body
+
+
+def _lasting(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers but for the body's length, which follows from it, and the server's address."""
+    return {name: value for name, value in headers.items() if name not in ("content-length", "host")}
