@@ -286,6 +286,17 @@ class BackendError(RouteSDKError):
 
 
 @attrs.frozen
+class JudgeError(RouteSDKError):
+    """A judge raised, or returned something that is neither a verdict nor `Unscored`."""
+
+    judge: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Judge {self.judge!r} failed: {self.problem}. Repair its plugin, or use another judge."
+
+
+@attrs.frozen
 class JournalError(RouteSDKError):
     """The journal of a run cannot be read or written."""
 

@@ -9,7 +9,7 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import leak, oracle, plugins, route, split
+from routesdk.cli import judge, leak, oracle, plugins, route, split
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -25,6 +25,7 @@ app.add_typer(oracle.app, name="oracle")
 app.command("split")(split.split)
 app.command("leak-check")(leak.leak_check)
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(judge.app, name="judge")
 
 
 def _show_version(wanted: bool) -> None:

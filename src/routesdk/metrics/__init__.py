@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from routesdk.metrics.accuracy import accuracy, accuracy_by, routed_quality
+from routesdk.metrics.agreement import (
+    Confusion,
+    agreement,
+    agreement_interval,
+    cohens_kappa,
+    confusion,
+    kappa_interval,
+)
 from routesdk.metrics.calibration import (
     PerfectCalibration,
     brier_score,
@@ -20,11 +28,14 @@ from routesdk.metrics.intervals import (
 )
 
 __all__ = [
+    "Confusion",
     "DeferralCurve",
     "Interval",
     "PerfectCalibration",
     "accuracy",
     "accuracy_by",
+    "agreement",
+    "agreement_interval",
     "apgr",
     "apgr_difference",
     "apgr_interval",
@@ -32,8 +43,11 @@ __all__ = [
     "bootstrap_values",
     "brier_score",
     "calibration_interval",
+    "cohens_kappa",
+    "confusion",
     "deferral_curve",
     "expected_calibration_error",
+    "kappa_interval",
     "mean_interval",
     "perfect_calibration_error",
     "pgr",

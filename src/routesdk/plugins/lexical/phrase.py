@@ -1,0 +1,123 @@
+"""Finds a name or another phrase in an answer, whole or in part."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from routesdk.plugins.lexical.denial import denied
+from routesdk.plugins.lexical.likeness import alike
+from routesdk.plugins.lexical.outcome import Found, hit, miss
+from routesdk.plugins.lexical.passage import STOP, Passage
+from routesdk.plugins.lexical.reference import FUNCTION_WORDS, TITLES, Accepted
+
+# An answer of no more different words than this can be part of a reference and nothing else.
+_SHORT = 4
+_MOST = 0.6
+_ASKS_FOR_A_PERSON_TEXT = """who whom whose kdo koho komu wer wen qui quien chi quem kto кто actor actress
+singer author artist name person"""
+_ASKS_FOR_A_PERSON = frozenset(_ASKS_FOR_A_PERSON_TEXT.split())
+_ASKS_FOR_ALL = frozenset(("full", "birth", "complete"))
+
+
+def find_phrase(wanted: Accepted, asked: frozenset[str], passage: Passage) -> Found:
+    """Look for the words of an accepted answer that the question does not hold already."""
+    needed = _needed(wanted)
+    fresh = [word for word in needed if not any(alike(word, other) for other in asked)] or needed
+    spots = [passage.spots(word) for word in fresh]
+    if all(spots):
+        return _together(spots, passage)
+    if len(wanted.squeezed) >= 7 and wanted.squeezed in passage.squeezed:
+        return hit("every word of the reference, spaced differently")
+    if wanted.name and _surname(needed, spots[-1], asked, passage):
+        return hit("the surname of the person in the reference")
+    if any(spots) and _part_alone(wanted, fresh, spots, asked, passage):
+        return hit("part of the reference, and nothing else")
+    return (
+        _mostly(wanted, fresh, spots)
+        or _place(wanted, asked, passage)
+        or miss("words of the reference are missing")
+    )
+
+
+def _needed(wanted: Accepted) -> list[str]:
+    """Return its words without titles and, in a name, initials."""
+    initial = 1 if wanted.name else 0
+    return [
+        word for word in wanted.words if word not in TITLES and (len(word) > initial or not word.isalpha())
+    ] or list(wanted.words)
+
+
+def _together(spots: list[list[int]], passage: Passage) -> Found:
+    """Tell whether the words stand near each other somewhere, and are not denied there."""
+    window = 3 * len(spots) + 12
+    near = no = False
+    for place in min(spots, key=len):
+        if all(_distance(each, place) <= window for each in spots):
+            near = True
+            no = denied(passage, place)
+            if not no:
+                return hit("every word of the reference")
+    if near:
+        return miss("the answer names the reference, and denies it")
+    return miss("the reference's words stand far apart")
+
+
+def _distance(places: list[int], place: int) -> int:
+    at = bisect_left(places, place)
+    return min(abs(places[near] - place) for near in (at - 1, at) if 0 <= near < len(places))
+
+
+def _surname(needed: list[str], last: list[int], asked: frozenset[str], passage: Passage) -> bool:
+    """Tell whether a question about a person is answered with the surname, without another first name."""
+    if len(needed) < 2 or not asked & _ASKS_FOR_A_PERSON or asked & _ASKS_FOR_ALL:
+        return False
+    initials = {word[0] for word in needed[:-1]}
+    for place in last:
+        if denied(passage, place):
+            continue
+        before = passage.tokens[place - 1] if place else STOP
+        if before == STOP or before in FUNCTION_WORDS or before in TITLES or before in asked:
+            return True
+        if any(token[0] in initials for token in passage.tokens[max(0, place - 2) : place]):
+            return True
+    return False
+
+
+def _part_alone(
+    wanted: Accepted, fresh: list[str], spots: list[list[int]], asked: frozenset[str], passage: Passage
+) -> bool:
+    """Tell whether an answer is a part of the reference, with its numbers, and nothing else."""
+    if _lacks_number(fresh, spots):
+        return False
+    if len(passage.places) > 3 * _SHORT + len(asked):
+        return False
+    content = [
+        word for word in passage.places if word not in FUNCTION_WORDS and word not in asked and word != STOP
+    ]
+    return 0 < len(content) <= _SHORT and all(
+        any(alike(word, own) for own in wanted.words) for word in content
+    )
+
+
+def _mostly(wanted: Accepted, fresh: list[str], spots: list[list[int]]) -> Found | None:
+    """Accept most of three words or more, and half of a description; never without its numbers."""
+    found = sum(map(bool, spots))
+    if _lacks_number(fresh, spots):
+        return None
+    if len(fresh) >= 3 and found / len(fresh) >= _MOST and (spots[-1] or not wanted.name):
+        return hit("most words of the reference")
+    telling = any(places and len(word) >= 4 for word, places in zip(fresh, spots, strict=True))
+    if wanted.description and len(fresh) > 1 and 2 * found >= len(fresh) and telling:
+        return hit("half of the reference's description")
+    return None
+
+
+def _lacks_number(fresh: list[str], spots: list[list[int]]) -> bool:
+    return any(word[0].isdigit() and not places for word, places in zip(fresh, spots, strict=True))
+
+
+def _place(wanted: Accepted, asked: frozenset[str], passage: Passage) -> Found | None:
+    """Accept `Corinth` for `Corinth, Mississippi` where the question asks where."""
+    if wanted.head and "where" in asked and all(map(passage.spots, wanted.head)):
+        return hit("the place of the reference, without what it lies in")
+    return None
