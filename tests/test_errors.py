@@ -37,6 +37,7 @@ EXAMPLES: tuple[tuple[RouteSDKError, str], ...] = (
     ),
     (errors.DatasetError("rows.jsonl", 7, "'query' is missing"), "Mend the row"),
     (errors.BackendError("gemini", "429", retryable=True), "Trying again may help."),
+    (errors.RunningLoopError("answer", "`await router.aanswer(...)`"), "Write `await router.aanswer(...)`."),
     (errors.JournalError("oracle.sqlite", "the disk is full", "Make room, and run again."), "Make room"),
     (errors.LeakError("evaluation", tuple(f"row-{n}" for n in range(9))), "Take them out"),
     (errors.MetricError("APGR", "one model alone"), "not defined here"),

@@ -12,7 +12,7 @@ import attrs
 
 from routesdk.errors import ConfigError
 from routesdk.record import answer_to_dict, decision_to_dict
-from routesdk.types import Answer, Decision, Query
+from routesdk.types import Answer, Decision, Query, Stage, TraceStep
 
 
 class DecisionLog:
@@ -20,9 +20,13 @@ class DecisionLog:
 
     A line is `{"event": "decision", "time": ..., "decision": {...}}`, where
     `routesdk.record.decision_from_dict` reads the inner record, or
-    `{"event": "answer", "time": ..., "query_id": ..., "policy": ..., "answer": {...}}`.
-    With `include_text`, both have `"query": {"text": ..., "messages": [...]}` as
-    well; `messages` is there for conversations alone.
+    `{"event": "answer", "time": ..., "call_id": ..., "query_id": ..., "policy": ...,
+    "tier": ..., "model": ..., "answer": {...}}`, with `"trace"` after a fallback and
+    `"notices"` where there are any. A call that was cancelled, or failed, and may
+    have cost something is an answer too: its `finish_reason` says so.
+    `routesdk.logbook` reads them back. With `include_text`, both have
+    `"query": {"text": ..., "messages": [...]}` as well; `messages` is there for
+    conversations alone.
     A line is on its way to the disk when the call returns, and lines of
     several threads or processes never mix. Set files aside in one process
     only: others may write a few lines to a file that has just been set aside.
@@ -89,12 +93,32 @@ class DecisionLog:
             {
                 "event": "answer",
                 "time": _now(),
+                "call_id": decision.call_id,
                 "query_id": decision.query_id,
                 "policy": decision.policy,
+                "tier": decision.tier,
+                "model": decision.model,
+                **self._afterwards(decision),
                 **self._question(query),
                 "answer": record,
             }
         )
+
+    def _afterwards(self, decision: Decision) -> dict[str, object]:
+        """Return what may have come to a decision since its own line was written."""
+        found: dict[str, object] = {}
+        if any(step.stage is Stage.FALLBACK for step in decision.trace):
+            found["trace"] = [self._step(step) for step in decision.trace]
+        if decision.notices:
+            found["notices"] = list(decision.notices)
+        return found
+
+    def _step(self, step: TraceStep) -> dict[str, object]:
+        reason = step.reason
+        if step.stage is Stage.FALLBACK and not self._include_text:
+            # What a provider says of an error may quote the question.
+            reason = reason.partition(":")[0]
+        return {**attrs.asdict(step), "stage": step.stage.value, "reason": reason}
 
     def _question(self, query: Query) -> dict[str, object]:
         """Return the question under its key, where texts are wanted; tags and metadata are not texts."""
