@@ -104,6 +104,7 @@ class Answering:
 
     async def _attempts(self, query: QueryLike, options: AnswerOptions) -> Attempts:
         router, terms = cast("Router", self), Terms(**options)
+        router.backends.check_any()
         # In a thread: a large policy model would hold the event loop up.
         asked, decision = await asyncio.to_thread(
             router._decide_call, query, terms.large_share, terms.operating_point

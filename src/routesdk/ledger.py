@@ -83,18 +83,30 @@ class Total:
     input_tokens: int = 0
     output_tokens: int = 0
 
-    def plus(self, charge: Charge) -> Total:
-        """Return the total with one more charge."""
-        cost_usd = charge.cost_usd or Decimal(0)
-        guessed_usd = Decimal(0) if charge.whole or charge.counted else cost_usd
+    @classmethod
+    def of(cls, charge: Charge) -> Total:
+        """Return what one charge comes to."""
+        cost_usd = Decimal(0) if charge.cost_usd is None else charge.cost_usd
+        return cls(
+            calls=1,
+            broken_off=int(not charge.whole),
+            cost_usd=cost_usd,
+            at_most_usd=Decimal(0) if charge.whole or charge.counted else cost_usd,
+            unknown=int(charge.cost_usd is None),
+            input_tokens=charge.input_tokens or 0,
+            output_tokens=charge.output_tokens or 0,
+        )
+
+    def with_total(self, other: Total) -> Total:
+        """Return the sum of two totals."""
         return Total(
-            calls=self.calls + 1,
-            broken_off=self.broken_off + (not charge.whole),
-            cost_usd=EXACT.add(self.cost_usd, cost_usd),
-            at_most_usd=EXACT.add(self.at_most_usd, guessed_usd),
-            unknown=self.unknown + (charge.cost_usd is None),
-            input_tokens=self.input_tokens + (charge.input_tokens or 0),
-            output_tokens=self.output_tokens + (charge.output_tokens or 0),
+            calls=self.calls + other.calls,
+            broken_off=self.broken_off + other.broken_off,
+            cost_usd=EXACT.add(self.cost_usd, other.cost_usd),
+            at_most_usd=EXACT.add(self.at_most_usd, other.at_most_usd),
+            unknown=self.unknown + other.unknown,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
         )
 
 
@@ -169,7 +181,7 @@ def tally(charges: Iterable[Charge], by: Sequence[str]) -> dict[tuple[str, ...],
     totals: dict[tuple[str, ...], Total] = {}
     for charge in charges:
         group = tuple(GROUPINGS[name](charge) for name in by)
-        totals[group] = totals.get(group, Total()).plus(charge)
+        totals[group] = totals.get(group, Total()).with_total(Total.of(charge))
     return dict(sorted(totals.items()))
 
 

@@ -16,7 +16,7 @@ import attrs
 from routesdk.errors import ConfigError, InvalidQueryError
 from routesdk.record import answer_from_dict, decision_from_dict
 from routesdk.structure import structure
-from routesdk.types import BROKEN_OFF, Answer, Decision, Message, Query, TraceStep
+from routesdk.types import BROKEN_OFF, Answer, Decision, Message, Query
 
 
 @attrs.frozen(kw_only=True)
@@ -48,8 +48,8 @@ class LoggedAnswer:
         answer: What it answered, with tokens and cost; its text is empty where the log keeps none.
         text_characters: Length of the text in characters, where the log keeps no texts.
         query: What was asked; None where the log keeps no texts.
-        trace: The way to the model, where a fallback was asked; else empty.
-        notices: What the reader should know.
+        decision: The decision as it stood then, where a fallback was asked; else None.
+        notices: What the reader of the decision should know.
     """
 
     time: datetime
@@ -61,7 +61,7 @@ class LoggedAnswer:
     answer: Answer
     text_characters: int | None = None
     query: Query | None = None
-    trace: tuple[TraceStep, ...] = ()
+    decision: Decision | None = None
     notices: tuple[str, ...] = ()
 
     @property
@@ -109,15 +109,11 @@ class LoggedCall:
     @property
     def decision(self) -> Decision | None:
         """The decision as it stood when the answer came: with its fallback and its notices."""
-        if self.decided is None or self.answered is None:
-            return None if self.decided is None else self.decided.decision
+        if self.answered is None or self.decided is None:
+            found = self.answered if self.decided is None else self.decided
+            return None if found is None else found.decision
         first, last = self.decided.decision, self.answered
-        return attrs.evolve(
-            first,
-            model=last.model,
-            trace=last.trace or first.trace,
-            notices=last.notices or first.notices,
-        )
+        return last.decision or attrs.evolve(first, notices=last.notices or first.notices)
 
 
 def read_log(path: str | os.PathLike[str]) -> Iterator[LogEntry]:
@@ -236,7 +232,7 @@ class _AnswerLine:
     model: str
     answer: Mapping[str, object]
     query: _Question | None = None
-    trace: tuple[TraceStep, ...] = ()
+    decision: Mapping[str, object] | None = None
     notices: tuple[str, ...] = ()
 
 
@@ -279,7 +275,7 @@ def _answer(line: _AnswerLine) -> LoggedAnswer:
         answer=answer_from_dict(record),
         text_characters=characters,
         query=_query(line.query, line.query_id),
-        trace=line.trace,
+        decision=None if line.decision is None else decision_from_dict(line.decision),
         notices=line.notices,
     )
 

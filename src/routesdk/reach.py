@@ -126,11 +126,24 @@ class Backends:
         """
         way = self.ways.get(model, self.usual)
         if way is None:
-            raise ConfigError(
-                "backend",
-                repr(model),
-                "no backend reaches this model",
-                'Write router.with_backend("gemini"), --backend gemini, or backend = "gemini" under [router] of routesdk.toml; '
-                "`routesdk plugins list` shows the backends that there are.",
-            )
+            raise _unreached(repr(model), "no backend reaches this model")
         return way
+
+    def check_any(self) -> None:
+        """Check that there is a way to some model, before anything is decided.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if self.usual is None and not self.ways:
+            raise _unreached("none", "no backend reaches any model")
+
+
+def _unreached(value: str, problem: str) -> ConfigError:
+    return ConfigError(
+        "backend",
+        value,
+        problem,
+        'Write router.with_backend("gemini"), --backend gemini, or backend = "gemini" under [router] '
+        "of routesdk.toml; `routesdk plugins list` shows the backends that there are.",
+    )

@@ -233,13 +233,15 @@ class AnswerStream(Iterator[Chunk]):
         self._told = True
         self._pump.cancel()
         await asyncio.wait({self._pump})
+        while not self._pieces.empty():
+            self._pieces.get_nowait()
         if not self._pump.cancelled():
             # Asked for, so that what nobody waits for any longer is not reported as forgotten.
             self._pump.exception()
 
 
 async def _pump(source: AsyncAnswerStream, pieces: asyncio.Queue[Chunk]) -> None:
-    """Move the pieces on, one at a time: the next is asked for when the last was taken."""
+    """Move the pieces on; one waits while the next is asked for, and no more."""
     try:
         async for piece in source:
             await pieces.put(piece)

@@ -12,7 +12,7 @@ import attrs
 
 from routesdk.errors import ConfigError
 from routesdk.record import answer_to_dict, decision_to_dict
-from routesdk.types import Answer, Decision, Query, Stage, TraceStep
+from routesdk.types import Answer, Decision, Query, Stage
 
 
 class DecisionLog:
@@ -21,8 +21,8 @@ class DecisionLog:
     A line is `{"event": "decision", "time": ..., "decision": {...}}`, where
     `routesdk.record.decision_from_dict` reads the inner record, or
     `{"event": "answer", "time": ..., "call_id": ..., "query_id": ..., "policy": ...,
-    "tier": ..., "model": ..., "answer": {...}}`, with `"trace"` after a fallback and
-    `"notices"` where there are any. A call that was cancelled, or failed, and may
+    "tier": ..., "model": ..., "answer": {...}}`, with the whole `"decision"` once more
+    after a fallback, and its `"notices"` where there are any. A call that was cancelled, or failed, and may
     have cost something is an answer too: its `finish_reason` says so.
     `routesdk.logbook` reads them back. With `include_text`, both have
     `"query": {"text": ..., "messages": [...]}` as well; `messages` is there for
@@ -74,10 +74,9 @@ class DecisionLog:
         Raises:
             OSError: The line could not be written.
         """
-        record = decision_to_dict(decision)
-        if not self._include_text:
-            record["explanation"] = None
-        self._append({"event": "decision", "time": _now(), **self._question(query), "decision": record})
+        self._append(
+            {"event": "decision", "time": _now(), **self._question(query), "decision": self._record(decision)}
+        )
 
     def routesdk_answered(self, decision: Decision, query: Query, answer: Answer) -> None:
         """Write an answer, with the query and policy that it belongs to.
@@ -106,19 +105,21 @@ class DecisionLog:
 
     def _afterwards(self, decision: Decision) -> dict[str, object]:
         """Return what may have come to a decision since its own line was written."""
-        found: dict[str, object] = {}
         if any(step.stage is Stage.FALLBACK for step in decision.trace):
-            found["trace"] = [self._step(step) for step in decision.trace]
-        if decision.notices:
-            found["notices"] = list(decision.notices)
-        return found
+            return {"decision": self._record(decision)}
+        return {"notices": list(decision.notices)} if decision.notices else {}
 
-    def _step(self, step: TraceStep) -> dict[str, object]:
-        reason = step.reason
-        if step.stage is Stage.FALLBACK and not self._include_text:
+    def _record(self, decision: Decision) -> dict[str, object]:
+        if not self._include_text:
             # What a provider says of an error may quote the question.
-            reason = reason.partition(":")[0]
-        return {**attrs.asdict(step), "stage": step.stage.value, "reason": reason}
+            trace = tuple(
+                attrs.evolve(step, reason=step.reason.partition(":")[0])
+                if step.stage is Stage.FALLBACK
+                else step
+                for step in decision.trace
+            )
+            decision = attrs.evolve(decision, explanation=None, trace=trace)
+        return decision_to_dict(decision)
 
     def _question(self, query: Query) -> dict[str, object]:
         """Return the question under its key, where texts are wanted; tags and metadata are not texts."""
