@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -244,3 +247,47 @@ def test_without_a_backend_the_error_says_what_to_write(ask: Command, config: Pa
 )
 def test_what_is_wrong_leaves_as_one_sentence(ask: Command, arguments: tuple[str, ...], said: str) -> None:
     assert said in ask(*arguments).refused()
+
+
+HANGING = (
+    PLUGIN
+    + """
+import asyncio
+from routesdk.testing import FakeBackend
+from routesdk.types import Chunk
+
+class Hanging(FakeBackend):
+    async def stream(self, request):
+        yield Chunk(text="Goe")
+        await asyncio.sleep(60)
+
+@hookimpl
+def routesdk_backends():
+    yield Component(name="moody", factory=lambda: Hanging())
+"""
+)
+
+
+@pytest.mark.slow
+def test_an_interrupted_answer_is_settled_before_the_process_ends(
+    config: Path, folder: Path, tmp_path: Path
+) -> None:
+    plugins = write_distribution(tmp_path / "plugins", "FakePlugin", "routesdk_hanging", HANGING)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(plugins), *sys.path])}
+    code = "from routesdk.cli import main; main()"
+    asked = ["ask", "Who?", "--config", config, "--spend", tmp_path / "s.db", "--log", tmp_path / "l.jsonl"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, asked)], env=environment, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    with process.stdout as out:
+        assert out.read(3) == b"Goe"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+
+    source = SQLiteSpend(tmp_path / "s.db")
+    snapshot = source.snapshot()
+    source.close()
+    assert snapshot.reserved_usd == 0
+    (told,) = [each for each in read_charges(tmp_path / "l.jsonl", make_host()) if isinstance(each, Charge)]
+    assert (told.whole, told.cost_usd) == (False, snapshot.settled_usd)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Unpack, cast
 
 import attrs
 
-from routesdk._loop import refuse_running_loop, run_in_background
-from routesdk.attempt import Attempts
 from routesdk.errors import ConfigError
 from routesdk.reach import Way
-from routesdk.reply import AnswerStream, AsyncAnswerStream, RoutedAnswer, whole_answer
 from routesdk.terms import AnswerOptions, Terms
 from routesdk.types import PartConfig, QueryLike
 
 if TYPE_CHECKING:
+    from routesdk.attempt import Attempts
     from routesdk.protocols import Backend
+    from routesdk.reply import AnswerStream, AsyncAnswerStream, RoutedAnswer
     from routesdk.router import Router
 
 
@@ -68,11 +66,16 @@ class Answering:
             ConfigError: No backend reaches the model, or an option is wrong.
             RouteSDKError: Whatever `Router.route` raises.
         """
+        # Whoever only routes loads no event loop.
+        from routesdk._loop import refuse_running_loop, run_in_background
+
         refuse_running_loop("answer", "`await router.aanswer(...)`")
         return run_in_background(self.aanswer(query, **options))
 
     async def aanswer(self, query: QueryLike, **options: Unpack[AnswerOptions]) -> RoutedAnswer:
         """Decide a query and answer it; see `answer`."""
+        from routesdk.reply import whole_answer
+
         return await whole_answer(await self._attempts(query, options))
 
     def stream(self, query: QueryLike, **options: Unpack[AnswerOptions]) -> AnswerStream:
@@ -92,6 +95,9 @@ class Answering:
             RunningLoopError: An event loop runs in this thread; write `await router.astream(...)`.
             RouteSDKError: As for `answer`; what concerns the call is raised by the iterator.
         """
+        from routesdk._loop import refuse_running_loop, run_in_background
+        from routesdk.reply import AnswerStream
+
         refuse_running_loop("stream", "`await router.astream(...)`")
         return AnswerStream(run_in_background(self.astream(query, **options)))
 
@@ -100,9 +106,15 @@ class Answering:
 
         See `stream`.
         """
+        from routesdk.reply import AsyncAnswerStream
+
         return AsyncAnswerStream(await self._attempts(query, options))
 
     async def _attempts(self, query: QueryLike, options: AnswerOptions) -> Attempts:
+        import asyncio
+
+        from routesdk.attempt import Attempts
+
         router, terms = cast("Router", self), Terms(**options)
         router.backends.check_any()
         # In a thread: a large policy model would hold the event loop up.
