@@ -44,9 +44,7 @@ def record(folder: Path) -> str:
     outcome = {"score": 1, "usage": {"input_tokens": 6, "output_tokens": 40}}
     with file.open("w", encoding="utf-8") as lines:
         for number, (question, answers) in enumerate(ANSWERS.items()):
-            outcomes = {
-                model: {"score": 1, "answer": text, "usage": usage} for model, text in answers.items()
-            }
+            outcomes = {model: {**outcome, "answer": text} for model, text in answers.items()}
             lines.write(json.dumps({"id": number, "query": question, "outcomes": outcomes}) + "\n")
     return str(file)
 
