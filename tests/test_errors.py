@@ -38,6 +38,7 @@ EXAMPLES: tuple[tuple[RouteSDKError, str], ...] = (
     (errors.DatasetError("rows.jsonl", 7, "'query' is missing"), "Mend the row"),
     (errors.BackendError("gemini", "429", retryable=True), "Trying again may help."),
     (errors.JudgeError("mine", "it raised ValueError: no"), "use another judge"),
+    (errors.RunningLoopError("answer", "`await router.aanswer(...)`"), "Write `await router.aanswer(...)`."),
     (errors.JournalError("oracle.sqlite", "the disk is full", "Make room, and run again."), "Make room"),
     (errors.RunStoppedError("the budget is used up", "Raise it.", 3, 9), "at 3 of 9 rows"),
     (errors.LeakError("evaluation", tuple(f"row-{n}" for n in range(9))), "Take them out"),

@@ -71,3 +71,7 @@ def test_importing_starts_no_thread_and_adds_no_log_handler() -> None:
         "assert not logging.getLogger().handlers and not logging.getLogger('routesdk').handlers\n"
     )
     assert "routesdk.host" in loaded_by(code)
+
+
+def test_whoever_only_routes_loads_no_event_loop() -> None:
+    assert "asyncio" not in loaded_by("from routesdk import Router; Router.from_pretrained().route('Who?')")

@@ -21,6 +21,7 @@ from routesdk.errors import (
     DatasetError,
     JournalError,
     LeakError,
+    RunningLoopError,
     RunStoppedError,
     UnknownPriceError,
 )
@@ -611,7 +612,7 @@ def test_a_run_within_a_running_loop_says_what_to_do(tmp_path: Path) -> None:
     async def inside() -> None:
         run(tmp_path)
 
-    with pytest.raises(ConfigError, match="await agenerate"):
+    with pytest.raises(RunningLoopError, match="await agenerate"):
         asyncio.run(inside())
 
 

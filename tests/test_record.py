@@ -57,6 +57,7 @@ decisions = st.builds(
     cost_note=texts,
     checkpoint_id=texts,
     explanation=st.none() | texts,
+    call_id=texts,
 )
 
 DECISION = Decision(
@@ -72,6 +73,7 @@ DECISION = Decision(
     estimated_cost_usd=Decimal("0.00120"),
     cost_note="for 20 tokens in",
     checkpoint_id="default@1",
+    call_id="c7",
 )
 
 
@@ -111,6 +113,7 @@ def test_the_record_is_flat_and_readable() -> None:
         "cost_note": "for 20 tokens in",
         "checkpoint_id": "default@1",
         "explanation": None,
+        "call_id": "c7",
     }
 
 

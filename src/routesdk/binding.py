@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
-from routesdk.config import MappingConfig
+from routesdk.catalogue import Catalogue
+from routesdk.config import MappingConfig, PriceConfig
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.manifest import Manifest, PartRecord
-from routesdk.types import FrozenMapping, Policy, Tier, distinct_tiers
+from routesdk.types import FrozenMapping, OperatingPoint, Policy, Tier, distinct_tiers
 
 ANY_TIERS_MATRIX = "cheapest-correct"
 """The matrix taken where the checkpoint's does not fit the number of tiers."""
@@ -127,3 +128,48 @@ def merge_mapping(
         rules=given.rules or saved.rules,
         models=given.models or saved.models,
     )
+
+
+def swapped_tiers(bound: Sequence[Tier], serving: Sequence[Tier]) -> dict[int, tuple[str, str]]:
+    """Note for each tier that a model serves which it was not predicted for: the model, and what to say."""
+    predicted = {tier.name: tier.model for tier in bound}
+    return {
+        place: (tier.model, f"predicted for {predicted[tier.name]}, served by {tier.model}")
+        for place, tier in enumerate(serving)
+        if predicted.get(tier.name, tier.model) != tier.model
+    }
+
+
+def check_point(point: OperatingPoint, steps: int) -> None:
+    """Check that an operating point has one threshold a step.
+
+    Raises:
+        ConfigError: It has more, or fewer.
+    """
+    if len(point.thresholds) != steps:
+        raise ConfigError(
+            "operating_point.thresholds",
+            str(point.thresholds),
+            f"holds {len(point.thresholds)} numbers where the tiers have {steps} steps",
+            "Give one threshold a step.",
+        )
+
+
+def priced(catalogue: Catalogue | None, prices: Mapping[str, PriceConfig]) -> Catalogue:
+    """Return a catalogue, or the bundled one, with these prices in place of its own.
+
+    Args:
+        catalogue: Models and prices; None for the bundled one.
+        prices: Model → its price.
+    """
+    found = Catalogue.default() if catalogue is None else catalogue
+    for model, price in prices.items():
+        found = found.with_price(
+            model,
+            input_usd_per_mtok=price.input_usd_per_mtok,
+            output_usd_per_mtok=price.output_usd_per_mtok,
+            cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
+            source=price.source,
+            date=price.date,
+        )
+    return found

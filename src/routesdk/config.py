@@ -61,6 +61,14 @@ def _optional_part(value: PartConfig | str | None) -> PartConfig | None:
     return None if value is None else PartConfig.of(value)
 
 
+def _parts(parts: Mapping[str, PartConfig | str]) -> Mapping[str, PartConfig]:
+    if not isinstance(parts, Mapping):
+        return parts
+    return frozen(
+        {key: PartConfig.of(part) if isinstance(part, str) else part for key, part in parts.items()}
+    )
+
+
 def _tiers(tiers: Iterable[TierConfig]) -> tuple[TierConfig, ...]:
     return tuple(tiers) if isinstance(tiers, list) else cast("tuple[TierConfig, ...]", tiers)
 
@@ -121,7 +129,11 @@ class RouterConfig:
         medium: Model of the medium tier; None keeps the checkpoint's.
         large: Model of the large tier; None keeps the checkpoint's.
         large_share: Share of calls meant for the large model; None keeps the checkpoint's.
-        decision_log: JSONL file that every decision is appended to.
+        decision_log: JSONL file that every decision and answer is appended to.
+        backend: Backend that reaches every model that `backends` does not list.
+        backends: Model → the backend that reaches it.
+        fallback: Models to ask in turn where the chosen one gives no answer for a
+            reason that may pass.
     """
 
     checkpoint: str = attrs.field(default="default", validator=named)
@@ -130,6 +142,9 @@ class RouterConfig:
     large: str | None = attrs.field(default=None, validator=optional(named))
     large_share: float | None = attrs.field(default=None, validator=optional([ge(0.0), le(1.0)]))
     decision_log: str | None = attrs.field(default=None, validator=optional(named))
+    backend: PartConfig | None = attrs.field(default=None, converter=_optional_part)
+    backends: Mapping[str, PartConfig] = attrs.field(factory=FrozenMapping, converter=_parts)
+    fallback: tuple[str, ...] = attrs.field(default=(), converter=_models, validator=deep_iterable(named))
 
 
 @attrs.frozen(kw_only=True, field_transformer=checked)

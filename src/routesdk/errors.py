@@ -297,6 +297,17 @@ class JudgeError(RouteSDKError):
 
 
 @attrs.frozen
+class RunningLoopError(RouteSDKError):
+    """A method that waits was called inside a running event loop, which it would hold up."""
+
+    called: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"`{self.called}` waits, and would hold up the running event loop. Write {self.instead}."
+
+
+@attrs.frozen
 class JournalError(RouteSDKError):
     """The journal of a run cannot be read or written."""
 

@@ -185,9 +185,11 @@ def routesdk_answered(decision: Decision, query: Query, answer: Answer) -> None:
     """Take note of an answer to a routed query. What is raised here is logged, and fails nothing.
 
     An implementation names the arguments that it wants, and gets no others.
+    A call that was cancelled, or failed, and may have cost something comes
+    here too: its `finish_reason` is one of `routesdk.types.BROKEN_OFF`.
 
     Args:
-        decision: What was decided.
+        decision: What was decided; after a fallback, its model is the one that answered.
         query: What was asked.
-        answer: What the model answered.
+        answer: What the model answered, with what was settled as its cost.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +23,7 @@ from routesdk.errors import (
     UnknownPriceError,
 )
 from routesdk.host import PluginHost, attempt
-from routesdk.protocols import Constraint, Rule
+from routesdk.protocols import Budget, Constraint, Rule
 from routesdk.structure import unstructure
 from routesdk.types import (
     FrozenMapping,
@@ -253,6 +254,28 @@ class ModelMapping:
         proposed = [step.model for step in steps if step.stage is Stage.OVERRIDE]
         model, more = self._constrain(context, model, proposed)
         return Choice(model, (*steps, *more))
+
+    def refusal(self, context: RouteContext, model: str) -> TraceStep | None:
+        """Return why a constraint refuses a model that the mapping did not choose; None if all allow it.
+
+        Raises:
+            RuleError: A constraint raised, or returned something else than the contract allows.
+        """
+        for rule in self.rules:
+            if isinstance(rule.part, Constraint):
+                refusal, error = _ask(rule, context, model)
+                if error is not None:
+                    _skip(rule, model, context.default_model, error)
+                elif refusal is not None:
+                    stands = context.default_model
+                    return TraceStep(Stage.CONSTRAINT, rule.name, model, stands, refusal.reason)
+        return None
+
+    @property
+    def budget_usd(self) -> Decimal | None:
+        """The smallest budget of the rules in US dollars; None where none bounds money."""
+        budgets = [rule.part.budget_usd for rule in self.rules if isinstance(rule.part, Budget)]
+        return min(budgets, default=None)
 
     def _default_step(self, policy: str, model: str) -> TraceStep:
         mapped = policy in self.policy_map

@@ -206,6 +206,16 @@ class Constraint(Protocol):
 
 
 @runtime_checkable
+class Budget(Protocol):
+    """A rule or constraint that bounds money: no answer is paid for that could exceed it."""
+
+    @property
+    def budget_usd(self) -> Decimal:
+        """US dollars that settled and reserved money may come to."""
+        ...
+
+
+@runtime_checkable
 class Analyst(Protocol):
     """Writes the reason that a router learns to give."""
 

@@ -10,7 +10,7 @@ import attrs
 
 from routesdk.errors import ConfigError
 from routesdk.structure import structure
-from routesdk.types import Answer, Decision, OperatingPoint, Prediction, TraceStep
+from routesdk.types import Answer, Decision, OperatingPoint, Prediction, TraceStep, Usage
 
 # JSON has no word for these; a threshold of infinity means "never escalate".
 _INFINITIES = ("inf", "-inf")
@@ -64,6 +64,7 @@ def decision_to_dict(decision: Decision) -> dict[str, object]:
         "cost_note": decision.cost_note,
         "checkpoint_id": decision.checkpoint_id,
         "explanation": decision.explanation,
+        "call_id": decision.call_id,
     }
 
 
@@ -112,6 +113,7 @@ def decision_from_dict(data: Mapping[str, object]) -> Decision:
         cost_note=record.cost_note,
         checkpoint_id=record.checkpoint_id,
         explanation=record.explanation,
+        call_id=record.call_id,
     )
 
 
@@ -136,6 +138,46 @@ def answer_to_dict(answer: Answer) -> dict[str, object]:
         "cost_usd": None if usage.cost_usd is None else str(usage.cost_usd),
         "latency_s": None if usage.latency_s is None else _plain(usage.latency_s),
     }
+
+
+def answer_from_dict(data: Mapping[str, object]) -> Answer:
+    """Read an answer back from what `answer_to_dict` returned, through JSON or not.
+
+    Args:
+        data: A record with all of its keys.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is of the wrong type.
+    """
+    record = structure(data, _AnswerRecord, where="answer")
+    return Answer(
+        text=record.text,
+        model=record.model,
+        finish_reason=record.finish_reason,
+        usage=Usage(
+            input_tokens=record.input_tokens,
+            output_tokens=record.output_tokens,
+            thinking_tokens=record.thinking_tokens,
+            cached_input_tokens=record.cached_input_tokens,
+            cost_usd=record.cost_usd,
+            latency_s=record.latency_s,
+        ),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class _AnswerRecord:
+    """An answer as it is written: every key is required."""
+
+    model: str
+    text: str
+    finish_reason: str
+    input_tokens: int | None
+    output_tokens: int | None
+    thinking_tokens: int
+    cached_input_tokens: int
+    cost_usd: Decimal | None
+    latency_s: float | None
 
 
 @attrs.frozen(kw_only=True)
@@ -168,6 +210,7 @@ class _Record:
     cost_note: str
     checkpoint_id: str
     explanation: str | None
+    call_id: str
 
 
 def _plain(value: float) -> float | str:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from routesdk._consult import consult
+from routesdk.answering import Answering
+from routesdk.binding import check_point, priced, swapped_tiers
 from routesdk.catalogue import Catalogue
-from routesdk.config import MappingConfig, RouterConfig, RuleConfig
+from routesdk.config import MappingConfig, PriceConfig, RouterConfig
 from routesdk.errors import ConfigError, PredictionError
 from routesdk.estimate import CostEstimator
 from routesdk.host import PluginHost
 from routesdk.manifest import Calibration, Evidence, PartRecord
-from routesdk.mapping import ActiveRule, ModelMapping, load_policy_map
-from routesdk.structure import structure
+from routesdk.mapping import ModelMapping
+from routesdk.reach import Backends
+from routesdk.terms import Fallback
 from routesdk.types import (
     Decision,
     OperatingPoint,
@@ -29,12 +32,13 @@ from routesdk.types import (
     RouteContext,
     Tier,
 )
+from routesdk.variation import Variation
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from routesdk.protocols import Constraint, Matrix, Observer, PolicyModel, Rule, SpendSource
+    from routesdk.protocols import Matrix, Observer, PolicyModel, SpendSource
     from routesdk.scoring import Scorer, ShareFinder
 
 CUT_NOTICE = "the query is longer than the policy model reads, and was cut"
@@ -55,7 +59,7 @@ class PartNames:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Router:
+class Router(Variation, Answering):
     """A policy model, a matrix, an operating point and a mapping: query in, decision out.
 
     Immutable, and safe to share between threads; the `with_…` methods return
@@ -68,7 +72,9 @@ class Router:
         operating_point: Thresholds on expected gain.
         host: Where parts are found by name, and observers are told.
         spend: Where the money that was spent is counted.
-        observers: Told of every decision, beside the host's.
+        observers: Told of every decision and answer, beside the host's.
+        backends: How models are reached; never saved.
+        fallback: Models to ask in turn where the chosen one gives no answer; never saved.
         calibration: Needed where the policy model keeps no reference rows.
         evidence: What the model card says.
         names: How to build the parts again, for checkpoints.
@@ -85,6 +91,8 @@ class Router:
     host: PluginHost
     spend: SpendSource
     observers: tuple[Observer, ...] = ()
+    backends: Backends = attrs.field(factory=Backends, repr=False)
+    fallback: Fallback = attrs.field(factory=Fallback)
     calibration: Calibration = attrs.field(factory=Calibration)
     evidence: Evidence = attrs.field(factory=Evidence)
     names: PartNames
@@ -109,13 +117,13 @@ class Router:
                 f"differ from the router's {names}",
                 "Use the same names.",
             )
-        _check_point(self.operating_point, len(names) - 1)
+        check_point(self.operating_point, len(names) - 1)
         scorer = Scorer.of(self.matrix, self.calibration.policy_gains)
         object.__setattr__(self, "_scorer", scorer)
         object.__setattr__(self, "_shares", ShareFinder(scorer, self.policy_model, self.calibration))
         object.__setattr__(self, "_costs", CostEstimator(self.mapping.catalogue))
         object.__setattr__(self, "bound", self.bound or self.mapping.tiers)
-        object.__setattr__(self, "_swapped", _swapped(self.bound, self.mapping.tiers))
+        object.__setattr__(self, "_swapped", swapped_tiers(self.bound, self.mapping.tiers))
         watched = bool(self.observers) or self.host.watched("routesdk_routed")
         object.__setattr__(self, "_watched", watched)
 
@@ -185,15 +193,22 @@ class Router:
 
     @classmethod
     def from_config(
-        cls, config: RouterConfig, mapping: MappingConfig | None = None, **options: object
+        cls,
+        config: RouterConfig,
+        mapping: MappingConfig | None = None,
+        prices: Mapping[str, PriceConfig] | None = None,
+        **options: object,
     ) -> Router:
         """Load the router that a config describes.
 
         Args:
             config: `[router]`.
             mapping: `[mapping]`; what it leaves empty stays as in the checkpoint.
+            prices: `[prices]`, in place of the catalogue's.
             options: Further arguments of `from_pretrained`.
         """
+        if prices:
+            options["catalogue"] = priced(cast("Catalogue | None", options.get("catalogue")), prices)
         loaded = cls.from_pretrained(
             config.checkpoint,
             revision=config.revision,
@@ -202,6 +217,9 @@ class Router:
             large_share=config.large_share,
             mapping=None if mapping == MappingConfig() else mapping,
             **options,  # type: ignore[arg-type]
+        )
+        loaded = attrs.evolve(
+            loaded, backends=Backends.of(config, loaded.host), fallback=Fallback(config.fallback)
         )
         if config.decision_log is not None:
             return loaded.with_observer(loaded.host.observer("decision-log", path=config.decision_log))
@@ -257,6 +275,20 @@ class Router:
                 "queries", repr(queries)[:40], "is one value, not many", "Give a list, or use `route`."
             )
         asked = [query if type(query) is Query else Query.of(query) for query in queries]
+        decisions = self._decisions(asked, large_share, operating_point, explain)
+        if self._watched:
+            for query, decision in zip(asked, decisions, strict=True):
+                self.host.routed(decision, query, self.observers)
+        return decisions
+
+    def _decisions(
+        self,
+        asked: list[Query],
+        large_share: float | None,
+        operating_point: OperatingPoint | None,
+        explain: bool = False,
+    ) -> list[Decision]:
+        """Decide, and tell nobody yet."""
         if not asked:
             return []
         point = self._point(large_share, operating_point)
@@ -270,10 +302,18 @@ class Router:
         ]
         if explain:
             decisions = [self._explained(query, each) for query, each in zip(asked, decisions, strict=True)]
-        if self._watched:
-            for query, decision in zip(asked, decisions, strict=True):
-                self.host.routed(decision, query, self.observers)
         return decisions
+
+    def _decide_call(
+        self, query: QueryLike, large_share: float | None, operating_point: OperatingPoint | None
+    ) -> tuple[Query, Decision]:
+        """Decide a query that is about to be answered: its decision has an id of its own."""
+        asked = Query.of(query)
+        (decision,) = self._decisions([asked], large_share, operating_point)
+        decision = attrs.evolve(decision, call_id=uuid.uuid4().hex)
+        if self._watched:
+            self.host.routed(decision, asked, self.observers)
+        return asked, decision
 
     async def aroute(
         self,
@@ -289,90 +329,6 @@ class Router:
         return await asyncio.to_thread(
             self.route, query, large_share=large_share, operating_point=operating_point, explain=explain
         )
-
-    def with_rule(
-        self, rule: str | Rule | Constraint, *, on_error: str = "raise", **options: object
-    ) -> Router:
-        """Return a copy with one more rule, behind the others.
-
-        Args:
-            rule: A rule's name, or a rule object; a router with an object among
-                its rules cannot be saved.
-            on_error: `raise`, or `skip`: pass the rule over and note it in the trace.
-            options: What the named rule's config takes.
-
-        Raises:
-            UnknownComponentError: No plugin offers the name.
-            ConfigError: An option or `on_error` is wrong, or options were given with an object.
-            RuleError: The object is no rule.
-        """
-        if isinstance(rule, str):
-            given = {"name": rule, "options": options, "on_error": on_error}
-            config = structure(given, RuleConfig, where="rule")
-            return attrs.evolve(self, mapping=self.mapping.with_rule(ActiveRule.build(config, self.host)))
-        if options:
-            raise ConfigError("options", str(options), "belong to a rule's name", "Set them on the object.")
-        return attrs.evolve(self, mapping=self.mapping.with_rule(ActiveRule.of(rule, on_error)))
-
-    def with_model(self, where: str, model: str) -> Router:
-        """Return a copy in which a tier, or a policy, is served by another model.
-
-        The policy model is left alone: it goes on predicting for the models
-        that it is bound to, and decisions say so. To bind it anew, load with
-        `medium=` or `large=`.
-
-        Args:
-            where: A tier's name, or a policy's.
-            model: The model's name.
-        """
-        return attrs.evolve(self, mapping=self.mapping.with_model(where, model))
-
-    def with_policy_map(self, policy_map: Mapping[str, str] | str | os.PathLike[str]) -> Router:
-        """Return a copy with another static map of policy → model, or a JSON file of it."""
-        given = policy_map if isinstance(policy_map, Mapping) else load_policy_map(policy_map)
-        return attrs.evolve(self, mapping=attrs.evolve(self.mapping, policy_map=given))
-
-    def with_budget(
-        self,
-        budget_usd: Decimal | float | int | str,
-        *,
-        downgrade_at: float = 0.9,
-        spend: SpendSource | None = None,
-    ) -> Router:
-        """Return a copy that sends everything to the cheapest tier once a share of the budget is spent.
-
-        Args:
-            budget_usd: US dollars; replaces a budget that was set before.
-            downgrade_at: The share of it, in (0, 1].
-            spend: Where spent money is counted; None keeps the router's.
-
-        Raises:
-            ConfigError: The budget is negative or no number, or the share is out of range.
-        """
-        options = {"budget_usd": budget_usd, "downgrade_at": downgrade_at}
-        rule = ActiveRule.build(RuleConfig(name="cost-budget", options=options), self.host)
-        others = tuple(rule for rule in self.mapping.rules if rule.name != "cost-budget")
-        return attrs.evolve(
-            self,
-            mapping=attrs.evolve(self.mapping, rules=(*others, rule)),
-            spend=self.spend if spend is None else spend,
-        )
-
-    def with_large_share(self, large_share: float) -> Router:
-        """Return a copy whose operating point sends this share of the training mix up."""
-        return attrs.evolve(self, operating_point=self._point(large_share, None))
-
-    def with_operating_point(self, operating_point: OperatingPoint) -> Router:
-        """Return a copy with other thresholds.
-
-        Raises:
-            ConfigError: It is no operating point, or one for another number of tiers.
-        """
-        return attrs.evolve(self, operating_point=self._point(None, operating_point))
-
-    def with_observer(self, observer: Observer) -> Router:
-        """Return a copy that tells one more observer of every decision."""
-        return attrs.evolve(self, observers=(*self.observers, observer))
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
         """Write a checkpoint that `from_pretrained` loads.
@@ -465,26 +421,6 @@ class Router:
                     "is no operating point",
                     "Write OperatingPoint((0.1,)), or give a large_share.",
                 )
-            _check_point(operating_point, len(self.mapping.tiers) - 1)
+            check_point(operating_point, len(self.mapping.tiers) - 1)
             return operating_point
         return self.operating_point if large_share is None else self._shares.point(large_share)
-
-
-def _swapped(bound: Sequence[Tier], serving: Sequence[Tier]) -> dict[int, tuple[str, str]]:
-    """Note for each tier that a model serves which it was not predicted for: the model, and what to say."""
-    predicted = {tier.name: tier.model for tier in bound}
-    return {
-        place: (tier.model, f"predicted for {predicted[tier.name]}, served by {tier.model}")
-        for place, tier in enumerate(serving)
-        if predicted.get(tier.name, tier.model) != tier.model
-    }
-
-
-def _check_point(point: OperatingPoint, steps: int) -> None:
-    if len(point.thresholds) != steps:
-        raise ConfigError(
-            "operating_point.thresholds",
-            str(point.thresholds),
-            f"holds {len(point.thresholds)} numbers where the tiers have {steps} steps",
-            "Give one threshold a step.",
-        )

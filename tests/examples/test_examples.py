@@ -12,6 +12,12 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 
 PROMISED = {
+    "answer_recorded.py": (
+        "gemini-2.5-flash: Johann Wolfgang von Goethe. (0.00010180 USD)",
+        "On 22 March 1832.",
+        "fallback: gemini-2.5-pro, since gemini-2.5-flash gave no answer",
+        "spent: 0.000509300 USD",
+    ),
     "custom_rule.py": ("acme: gpt-4.1, since tenant 'acme' has it in its contract",),
     "read_trace.py": (
         "override   tag        claude-sonnet-4-5: the query has the tag 'vip'",

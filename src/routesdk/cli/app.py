@@ -9,7 +9,7 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import judge, leak, oracle, plugins, route, split
+from routesdk.cli import ask, judge, leak, oracle, plugins, route, spend, split
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -21,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("route")(route.route)
+app.command("ask")(ask.ask)
+app.command("spend")(spend.spend)
 app.add_typer(oracle.app, name="oracle")
 app.command("split")(split.split)
 app.command("leak-check")(leak.leak_check)

@@ -39,3 +39,17 @@ def printable(text: str, limit: int | None = None) -> str:
         char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in shown
     )
     return escape(shown.encode(encoding, "replace").decode(encoding))
+
+
+def plain(text: str) -> str:
+    """Return text for standard output as it stands, but for what its encoding lacks.
+
+    On a terminal, control characters are replaced too: a model's words must
+    not move the cursor.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if sys.stdout.isatty():
+        text = "".join(
+            char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text
+        )
+    return text.encode(encoding, "replace").decode(encoding)

@@ -6,22 +6,20 @@ import itertools
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from routesdk.cli import option
 from routesdk.cli.console import console, errors, printable
+from routesdk.cli.option import RouterOptions
 from routesdk.cli.source import count_lines, read_queries
-from routesdk.config import Config, RouterConfig, load_config
-from routesdk.errors import ConfigError
 from routesdk.record import decision_to_dict
-from routesdk.structure import structure, unstructure
 from routesdk.types import Decision, Query
 
 if TYPE_CHECKING:
@@ -30,40 +28,34 @@ if TYPE_CHECKING:
 CHUNK = 1024
 """Queries decided at once: enough for full speed, few enough for flat memory."""
 
-_HELP_SHARE = "Share of calls, of a mix like the training mix, meant for the large model: 0 to 1."
-
 
 def route(
-    query: list[str] = typer.Argument(None, help="A question, or several. None reads standard input."),
-    file: Path | None = typer.Option(
-        None, "--file", "-f", help="A query a line, or JSONL; - for standard input."
-    ),
+    query: list[str] = option.QUERY,
+    file: Path | None = option.FILE,
     as_json: bool = typer.Option(False, "--json", help="One JSON record a decision, for machines."),
-    checkpoint: str | None = typer.Option(
-        None, help="A bundled name, a folder, or a Hub id. [default: default]"
-    ),
-    medium: str | None = typer.Option(None, help="Model of the medium tier."),
-    large: str | None = typer.Option(None, help="Model of the large tier."),
-    tier: list[str] = typer.Option(
-        None, help="NAME=MODEL, cheapest first; repeat it for two to eight tiers."
-    ),
-    large_share: float | None = typer.Option(None, help=_HELP_SHARE),
-    budget: str | None = typer.Option(
-        None, help="US dollars; at 90 % of them everything goes to the cheapest tier."
-    ),
-    spent: str | None = typer.Option(None, help="US dollars of the budget that are spent already."),
+    checkpoint: str | None = option.CHECKPOINT,
+    medium: str | None = option.MEDIUM,
+    large: str | None = option.LARGE,
+    tier: list[str] = option.TIER,
+    large_share: float | None = option.LARGE_SHARE,
+    budget: str | None = option.BUDGET,
+    spent: str | None = option.SPENT,
     explain: bool = typer.Option(False, "--explain", help="Say why, as the policy model sees it."),
     log: Path | None = typer.Option(None, help="Append every decision to this JSONL file."),
-    config: Path | None = typer.Option(
-        None, "--config", "-c", help="routesdk.toml with [router] and [mapping]."
-    ),
+    config: Path | None = option.CONFIG,
 ) -> None:
     """Decide which model each query deserves, offline."""
-    settings = load_config(config) if config is not None else Config()
-    given = {"checkpoint": checkpoint, "medium": medium, "large": large, "large_share": large_share}
-    router = _within_budget(_router(settings, given, _tiers(tier or [])), budget, spent)
-    if log is not None:
-        router = router.with_observer(router.host.observer("decision-log", path=str(log)))
+    router = RouterOptions(
+        config=config,
+        checkpoint=checkpoint,
+        medium=medium,
+        large=large,
+        tier=tier,
+        large_share=large_share,
+        budget=budget,
+        spent=spent,
+        log=log,
+    ).router()
     queries = read_queries(query or [], file)
     decided = _decide(router, queries, explain, count_lines(file))
     if as_json:
@@ -72,47 +64,6 @@ def route(
             sys.stdout.write(json.dumps(decision_to_dict(decision)) + "\n")
         return
     _print(decided)
-
-
-def _router(settings: Config, given: Mapping[str, object], tiers: Mapping[str, str]) -> Router:
-    """Load the router that the config describes, with what the command line says in its place."""
-    from routesdk.router import Router
-
-    described = unstructure(settings.router) | {
-        key: value for key, value in given.items() if value is not None
-    }
-    if tiers:
-        described |= {"medium": None, "large": None}
-    return Router.from_config(structure(described, RouterConfig), settings.mapping, tiers=tiers or None)
-
-
-def _within_budget(router: Router, budget: str | None, spent: str | None) -> Router:
-    """Set what the command line says of money.
-
-    Raises:
-        ConfigError: Money is said to be spent, and no budget is set anywhere.
-    """
-    if budget is not None:
-        router = router.with_budget(budget)
-    if spent is None:
-        return router
-    if all(rule.name != "cost-budget" for rule in router.mapping.rules):
-        raise ConfigError(
-            "--spent", spent, "was given without a budget", "Give --budget too, or a cost-budget rule."
-        )
-    return attrs.evolve(router, spend=router.host.spend_source("memory", settled_usd=spent))
-
-
-def _tiers(given: list[str]) -> dict[str, str]:
-    tiers: dict[str, str] = {}
-    for item in given:
-        name, equals, model = item.partition("=")
-        if not equals or not name or not model or name in tiers:
-            raise ConfigError(
-                "--tier", repr(item), "is not NAME=MODEL, or its name stands twice", "Write small=my-model."
-            )
-        tiers[name] = model
-    return tiers
 
 
 def _decide(
@@ -148,7 +99,11 @@ def _print(decided: Iterator[tuple[Query, Decision]]) -> None:
 
 
 def _print_one(query: Query, decision: Decision) -> None:
-    """Print one decision as a table of its parts."""
+    console().print(decision_table(query, decision))
+
+
+def decision_table(query: Query, decision: Decision) -> Table:
+    """Return one decision as a table of its parts."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -172,7 +127,7 @@ def _print_one(query: Query, decision: Decision) -> None:
     if decision.explanation is not None:
         table.add_row("explanation", printable(decision.explanation))
     table.add_row("checkpoint", decision.checkpoint_id or "none")
-    console().print(table)
+    return table
 
 
 def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:

@@ -16,7 +16,7 @@ from routesdk.errors import ConfigError, DatasetError, InvalidQueryError
 from routesdk.types import Query
 
 
-def read_queries(arguments: list[str], file: Path | None) -> Iterator[Query]:
+def read_queries(arguments: list[str], file: Path | None, command: str = "route") -> Iterator[Query]:
     """Yield queries from arguments, or from a file of one a line; `-` and nothing at all mean standard input.
 
     A line that begins with `{` is JSON, with `query` or `messages`, and
@@ -41,7 +41,8 @@ def read_queries(arguments: list[str], file: Path | None) -> Iterator[Query]:
                 "--file", str(file), f"cannot be read ({error.strerror})", "Check the path."
             ) from error
     elif file is None and sys.stdin.isatty():
-        raise ConfigError("query", "nothing", "is missing", 'Write routesdk route "...", or give --file.')
+        fix = f'Write routesdk {command} "...", or give --file.'
+        raise ConfigError("query", "nothing", "is missing", fix)
     else:
         if isinstance(sys.stdin, TextIOWrapper):
             # As for a file: a byte that is no UTF-8 is routed like any other text.

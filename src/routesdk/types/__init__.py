@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routesdk.types.answer import Answer, Chunk, Example, Outcome, Request, Unscored, Verdict
+from routesdk.types.answer import BROKEN_OFF, Answer, Chunk, Example, Outcome, Request, Unscored, Verdict
 from routesdk.types.decision import (
     Decision,
     OperatingPoint,
@@ -31,6 +31,7 @@ from routesdk.types.query import Message, Query, QueryLike
 from routesdk.types.training import Dataset, ShardResult, TrainJob
 
 __all__ = [
+    "BROKEN_OFF",
     "EXACT",
     "GRADES",
     "NANO_USD",

@@ -50,6 +50,10 @@ class Request:
     timeout_s: float = attrs.field(default=120.0, validator=attrs.validators.gt(0))
 
 
+BROKEN_OFF = ("cancelled", "failed")
+"""Finish reasons of calls that gave no whole answer and may have cost money all the same."""
+
+
 @attrs.frozen(kw_only=True)
 class Answer:
     """A model's text, with what it used.
@@ -58,7 +62,9 @@ class Answer:
         text: The answer.
         model: The model that wrote it.
         usage: Tokens, cost and latency.
-        finish_reason: Why the model stopped, in the provider's word.
+        finish_reason: Why the model stopped, in the provider's word; `cancelled` or `failed`
+            where the call broke off: then the text is what had arrived, and the cost, unless
+            tokens were counted, what the call may have cost at the most.
     """
 
     text: str

@@ -68,6 +68,7 @@ class Stage(enum.Enum):
     OVERRIDE = "override"
     CONSTRAINT = "constraint"
     SKIPPED = "skipped"
+    FALLBACK = "fallback"
 
 
 @attrs.frozen
@@ -76,7 +77,7 @@ class TraceStep:
 
     Attributes:
         stage: Which part of the mapping spoke.
-        source: `policy map`, or the rule's name.
+        source: `policy map`, the rule's name, or `fallback`.
         model: The model that it proposed, or refused.
         chosen: The model that stood after this step; a proposal that was
             overruled leaves it as it was.
@@ -141,7 +142,7 @@ class Decision:
         query_id: The query's id.
         policy: The policy's name.
         tier: The tier that the operating point picked.
-        model: The model that the mapping chose.
+        model: The model that the mapping chose; once a fallback has answered, that one.
         confidence: Calibrated probability that `policy` is the oracle's.
         prediction: Probabilities over policies, and the gain of escalating.
         operating_point: The thresholds that were in force.
@@ -152,6 +153,8 @@ class Decision:
         cost_note: How the estimate was made, or why there is none.
         checkpoint_id: The checkpoint that decided.
         explanation: The policy model's reason; only when it was asked for.
+        call_id: Unique to the call that the decision led to, and what joins answers to
+            it in a log: equal questions have equal query ids. Empty where nothing was called.
     """
 
     query_id: str
@@ -167,6 +170,7 @@ class Decision:
     cost_note: str = ""
     checkpoint_id: str = ""
     explanation: str | None = None
+    call_id: str = ""
 
     @property
     def probabilities(self) -> Mapping[str, float]:

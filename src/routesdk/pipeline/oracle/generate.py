@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 
+from routesdk._loop import refuse_running_loop
 from routesdk.catalogue import Catalogue
 from routesdk.config import Config
 from routesdk.errors import ConfigError
@@ -38,8 +39,9 @@ def generate(
 
     Raises:
         RouteSDKError: As for `agenerate`.
-        ConfigError: An event loop is running in this thread: await `agenerate` there.
+        RunningLoopError: An event loop is running in this thread: await `agenerate` there.
     """
+    refuse_running_loop("generate", "`await agenerate(...)`")
     return asyncio.run(
         agenerate(
             config,

@@ -25,8 +25,9 @@ def _shown(amount_usd: Decimal) -> str:
 class CostBudget:
     """Refuse all but the cheapest tier's model once a share of the budget is spent.
 
-    A budget downgrades, and never stops: the cheapest tier's model stays
-    allowed, also beyond the whole budget. With a budget of zero the share is
+    As a constraint, a budget downgrades, and never stops: the cheapest tier's
+    model stays allowed, also beyond the whole budget. It is when a router
+    answers that a call which could exceed the budget is not made. With a budget of zero the share is
     reached from the start, so that every query goes to the cheapest tier.
 
     Attributes:

@@ -12,7 +12,7 @@ import attrs
 
 from routesdk.errors import ConfigError
 from routesdk.record import answer_to_dict, decision_to_dict
-from routesdk.types import Answer, Decision, Query
+from routesdk.types import Answer, Decision, Query, Stage
 
 
 class DecisionLog:
@@ -20,9 +20,13 @@ class DecisionLog:
 
     A line is `{"event": "decision", "time": ..., "decision": {...}}`, where
     `routesdk.record.decision_from_dict` reads the inner record, or
-    `{"event": "answer", "time": ..., "query_id": ..., "policy": ..., "answer": {...}}`.
-    With `include_text`, both have `"query": {"text": ..., "messages": [...]}` as
-    well; `messages` is there for conversations alone.
+    `{"event": "answer", "time": ..., "call_id": ..., "query_id": ..., "policy": ...,
+    "tier": ..., "model": ..., "answer": {...}}`, with the whole `"decision"` once more
+    after a fallback, and its `"notices"` where there are any. A call that was cancelled, or failed, and may
+    have cost something is an answer too: its `finish_reason` says so.
+    `routesdk.logbook` reads them back. With `include_text`, both have
+    `"query": {"text": ..., "messages": [...]}` as well; `messages` is there for
+    conversations alone.
     A line is on its way to the disk when the call returns, and lines of
     several threads or processes never mix. Set files aside in one process
     only: others may write a few lines to a file that has just been set aside.
@@ -70,10 +74,9 @@ class DecisionLog:
         Raises:
             OSError: The line could not be written.
         """
-        record = decision_to_dict(decision)
-        if not self._include_text:
-            record["explanation"] = None
-        self._append({"event": "decision", "time": _now(), **self._question(query), "decision": record})
+        self._append(
+            {"event": "decision", "time": _now(), **self._question(query), "decision": self._record(decision)}
+        )
 
     def routesdk_answered(self, decision: Decision, query: Query, answer: Answer) -> None:
         """Write an answer, with the query and policy that it belongs to.
@@ -89,12 +92,34 @@ class DecisionLog:
             {
                 "event": "answer",
                 "time": _now(),
+                "call_id": decision.call_id,
                 "query_id": decision.query_id,
                 "policy": decision.policy,
+                "tier": decision.tier,
+                "model": decision.model,
+                **self._afterwards(decision),
                 **self._question(query),
                 "answer": record,
             }
         )
+
+    def _afterwards(self, decision: Decision) -> dict[str, object]:
+        """Return what may have come to a decision since its own line was written."""
+        if any(step.stage is Stage.FALLBACK for step in decision.trace):
+            return {"decision": self._record(decision)}
+        return {"notices": list(decision.notices)} if decision.notices else {}
+
+    def _record(self, decision: Decision) -> dict[str, object]:
+        if not self._include_text:
+            # What a provider says of an error may quote the question.
+            trace = tuple(
+                attrs.evolve(step, reason=step.reason.partition(":")[0])
+                if step.stage is Stage.FALLBACK
+                else step
+                for step in decision.trace
+            )
+            decision = attrs.evolve(decision, explanation=None, trace=trace)
+        return decision_to_dict(decision)
 
     def _question(self, query: Query) -> dict[str, object]:
         """Return the question under its key, where texts are wanted; tags and metadata are not texts."""

@@ -1,0 +1,211 @@
+"""`routesdk ask`: decide questions and answer them, one or many."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import typer
+
+from routesdk.cli import option
+from routesdk.cli.console import errors, plain, printable
+from routesdk.cli.option import RouterOptions
+from routesdk.cli.route import decision_table
+from routesdk.cli.source import read_queries
+from routesdk.errors import ConfigError, RouteSDKError
+from routesdk.record import answer_to_dict, decision_to_dict
+from routesdk.types import EXACT, Answer, Decision, PartConfig, Query
+
+if TYPE_CHECKING:
+    from routesdk.reply import RoutedAnswer
+    from routesdk.router import Router
+    from routesdk.terms import AnswerOptions
+
+
+def ask(
+    query: list[str] = option.QUERY,
+    file: Path | None = option.FILE,
+    as_json: bool = typer.Option(False, "--json", help="One JSON record an answer: {decision, answer}."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Show all of the decision."),
+    backend: str | None = typer.Option(None, help="Backend that reaches the models, by name."),
+    backend_option: list[str] = typer.Option(None, help="KEY=VALUE of the backend's config; JSON or text."),
+    fallback: list[str] = typer.Option(None, help="Model to ask where the chosen one fails; repeat it."),
+    fallback_on: str | None = typer.Option(
+        None, help="Which failures lead to it: retryable, or any. [default: retryable]"
+    ),
+    system: str = typer.Option("", help="System instruction."),
+    max_output_tokens: int | None = typer.Option(None, help="Cap on each answer. [default: 4096]"),
+    temperature: float | None = typer.Option(None, help="Sampling temperature."),
+    timeout_s: float = typer.Option(120.0, "--timeout-s", help="Deadline of each call, in seconds."),
+    max_usd: str | None = typer.Option(None, help="US dollars that all answers together may cost."),
+    spend: Path | None = typer.Option(None, help="SQLite file that money is counted in, over many runs."),
+    concurrency: int = typer.Option(8, help="Calls under way at once, where there are many questions."),
+    checkpoint: str | None = option.CHECKPOINT,
+    medium: str | None = option.MEDIUM,
+    large: str | None = option.LARGE,
+    tier: list[str] = option.TIER,
+    large_share: float | None = option.LARGE_SHARE,
+    budget: str | None = option.BUDGET,
+    spent: str | None = option.SPENT,
+    log: Path | None = typer.Option(None, help="Append every decision and answer to this JSONL file."),
+    config: Path | None = option.CONFIG,
+) -> None:
+    """Decide which model each question deserves, and answer it with that model."""
+    given = RouterOptions(
+        config=config,
+        checkpoint=checkpoint,
+        medium=medium,
+        large=large,
+        tier=tier,
+        large_share=large_share,
+        budget=budget,
+        spent=spent,
+        log=log,
+    )
+    router = _counting(_reaching(given.router(), backend, backend_option or []), spend, spent)
+    terms: AnswerOptions = {
+        "system": system,
+        "max_output_tokens": max_output_tokens,
+        "temperature": temperature,
+        "timeout_s": timeout_s,
+        "max_usd": max_usd,
+    }
+    if fallback:
+        from routesdk.terms import Fallback
+
+        terms["fallback"] = Fallback(tuple(fallback), fallback_on or "retryable")
+    elif fallback_on is not None:
+        problem = "was given without a fallback"
+        raise ConfigError("--fallback-on", fallback_on, problem, "Give --fallback too.")
+    if concurrency < 1:
+        raise ConfigError("--concurrency", str(concurrency), "must be 1 or more", "Give 8, for example.")
+    queries = read_queries(query or [], file, command="ask")
+    if query and len(query) == 1 and not as_json:
+        _stream(router, next(queries), terms, verbose)
+    else:
+        asyncio.run(_answer_all(router, queries, terms, concurrency, as_json, verbose))
+
+
+def _reaching(router: Router, backend: str | None, given: list[str]) -> Router:
+    """Set the backend that the command line names, in place of those of the config."""
+    options: dict[str, object] = {}
+    for item in given:
+        key, equals, text = item.partition("=")
+        if not equals or not key or key in options:
+            problem = "is not KEY=VALUE, or its key stands twice"
+            raise ConfigError("--backend-option", repr(item), problem, "Write path=answers.jsonl.")
+        try:
+            options[key] = json.loads(text)
+        except ValueError:
+            options[key] = text
+    if backend is None:
+        if options:
+            problem = "were given without a backend"
+            raise ConfigError("--backend-option", ", ".join(options), problem, "Give --backend too.")
+        return router
+    return router.with_backend(PartConfig(backend, options))
+
+
+def _counting(router: Router, spend: Path | None, spent: str | None) -> Router:
+    if spend is None:
+        return router
+    if spent is not None:
+        raise ConfigError("--spent", spent, "was given beside --spend", "The file knows what is spent.")
+    return attrs.evolve(router, spend=router.host.spend_source("sqlite", path=str(spend)))
+
+
+def _stream(router: Router, query: Query, terms: AnswerOptions, verbose: bool) -> None:
+    """Answer one question; its text arrives on standard output as the model writes it."""
+    with router.stream(query, **terms) as pieces:
+        for piece in pieces:
+            sys.stdout.write(plain(piece.text))
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+        assert pieces.answer is not None
+        _show(query, pieces.decision, pieces.answer, verbose)
+
+
+async def _answer_all(
+    router: Router,
+    queries: Iterator[Query],
+    terms: AnswerOptions,
+    concurrency: int,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Answer many questions, and write the answers in the order of the questions.
+
+    Raises:
+        RouteSDKError: What kept a question from being answered, if all were alike; the
+            others were answered, but for those behind a budget that is spent.
+    """
+    from routesdk.cli.crowd import answers
+
+    told: list[Answer] = []
+    failed: list[RouteSDKError] = []
+    async with aclosing(answers(router, queries, terms, concurrency)) as replies:
+        async for query, reply in replies:
+            if isinstance(reply, RouteSDKError):
+                failed.append(reply)
+                errors().print(f"[red]no answer[/] to {printable(query.text, 60)}: {printable(str(reply))}")
+                if as_json:
+                    _write({"query_id": query.id, "error": str(reply)})
+                continue
+            told.append(reply.answer)
+            _tell(query, reply, as_json, verbose)
+    if len(told) + len(failed) > 1:
+        errors().print(_sum(told, len(failed)))
+    if failed:
+        raise failed[0]
+
+
+def _tell(query: Query, reply: RoutedAnswer, as_json: bool, verbose: bool) -> None:
+    if as_json:
+        _write({"decision": decision_to_dict(reply.decision), "answer": answer_to_dict(reply.answer)})
+        return
+    sys.stdout.write(f"{plain(query.text)}\n{plain(reply.text)}\n\n")
+    _show(query, reply.decision, reply.answer, verbose)
+
+
+def _write(record: dict[str, object]) -> None:
+    # Bytes of JSON's own ASCII: no text can hold what a terminal's encoding cannot.
+    sys.stdout.write(json.dumps(record) + "\n")
+    sys.stdout.flush()
+
+
+def _show(query: Query, decision: Decision, answer: Answer, verbose: bool) -> None:
+    """Show the decision, and what the answer cost, on standard error."""
+    usage = answer.usage
+    if verbose:
+        errors().print(decision_table(query, decision))
+    tokens = ", ".join(
+        f"{'?' if count is None else f'{count:,}'} tokens {way}"
+        for way, count in (("in", usage.input_tokens), ("out", usage.output_tokens))
+    )
+    cost = "unknown" if usage.cost_usd is None else f"${usage.cost_usd:f}"
+    line = f"{decision.policy} -> {decision.model}: cost {cost}, {tokens}"
+    if answer.finish_reason.lower() not in ("stop", "end_turn"):
+        line += f", ended by {answer.finish_reason}"
+    errors().print(f"[dim]{printable(line)}[/]", soft_wrap=True)
+    for notice in () if verbose else decision.notices:
+        errors().print(f"[yellow]{printable(notice)}[/]", soft_wrap=True)
+
+
+def _sum(told: list[Answer], failed: int) -> str:
+    known_usd = Decimal(0)
+    unknown = 0
+    for answer in told:
+        if answer.usage.cost_usd is None:
+            unknown += 1
+        else:
+            known_usd = EXACT.add(known_usd, answer.usage.cost_usd)
+    more = f", and {unknown:,} of unknown cost" if unknown else ""
+    without = f"; {failed:,} questions got no answer" if failed else ""
+    return f"{len(told):,} answers: ${known_usd:f}{more}{without}"

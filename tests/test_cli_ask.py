@@ -1,0 +1,293 @@
+"""`routesdk ask`: text to standard output, the decision beside it, one record for machines, money bounded."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from command import Command
+from routers import PLUGIN, make_router, write_distribution
+from routesdk.ledger import Charge, read_charges
+from routesdk.logbook import LoggedCall, read_calls
+from routesdk.plugins.spend.sqlite import SQLiteSpend
+from routesdk.record import answer_from_dict, decision_from_dict
+from routesdk.testing import MODELS, make_host
+
+MEDIUM, LARGE = MODELS
+
+# In another module's name, so that the command finds it as an installed plugin.
+BACKEND = (
+    PLUGIN
+    + '''
+import asyncio
+from routesdk.errors import BackendError
+from routesdk.testing import FakeBackend
+from routesdk.types import Usage
+
+class Moody(FakeBackend):
+    """Fails where the question says so; a slow question takes its time."""
+
+    running = most = 0
+
+    async def generate(self, request):
+        Moody.running += 1
+        Moody.most = max(Moody.most, Moody.running)
+        try:
+            text = request.query.text
+            await asyncio.sleep(0.05 if "slow" in text else 0.005)
+            if "fail" in text or (request.model == "medium-model" and "overload" in text):
+                raise BackendError("moody", "it is in a mood", retryable="overload" in text)
+            return await super().generate(request)
+        finally:
+            Moody.running -= 1
+
+@hookimpl
+def routesdk_backends():
+    yield Component(name="moody", factory=lambda: Moody(
+        answers=lambda request: f"{request.model} says \\x1b[31m{request.query.text}"[:60], cost_usd=None))
+'''
+)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_distribution(tmp_path_factory.mktemp("plugins"), "FakePlugin", "routesdk_moody", BACKEND)
+
+
+@pytest.fixture(scope="module")
+def folder(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A router that sends everything to the medium model."""
+    router = make_router({"CC": 0.5, "II": 0.5}, references=["a", "b"])
+    return router.save_pretrained(tmp_path_factory.mktemp("checkpoints") / "router")
+
+
+@pytest.fixture
+def config(folder: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "routesdk.toml"
+    file.write_text(
+        f"[router]\ncheckpoint = '{folder}'\nbackend = 'moody'\n"
+        f"[prices.'{MEDIUM}']\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 4\n"
+        f"[prices.'{LARGE}']\ninput_usd_per_mtok = 10\noutput_usd_per_mtok = 40\n"
+    )
+    return file
+
+
+@pytest.fixture
+def ask(
+    config: Path, installed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    monkeypatch.syspath_prepend(str(installed))
+    return Command(monkeypatch, capsys, ("ask",), ("--config", config))
+
+
+def fields(row: dict[str, object], key: str) -> dict[str, object]:
+    return cast("dict[str, object]", row[key])
+
+
+def test_the_text_goes_to_standard_output_and_the_decision_beside_it(ask: Command) -> None:
+    result = ask("Who?")
+
+    assert result.code == 0
+    assert result.out == f"{MEDIUM} says \x1b[31mWho?\n"
+    assert f"Standard_Query -> {MEDIUM}: cost $0.000013, 1 tokens in, 3 tokens out" in result.err
+
+
+def test_verbose_shows_all_of_the_decision_on_standard_error(ask: Command) -> None:
+    result = ask("Who?", "--verbose")
+
+    assert "expected gain" in result.err and "policy map" in result.err
+    assert "expected gain" not in result.out
+
+
+def test_a_terminal_is_spared_a_models_control_characters(
+    ask: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    assert ask("Who?").out == f"{MEDIUM} says \N{REPLACEMENT CHARACTER}[31mWho?\n"
+
+
+def test_json_is_one_record_with_decision_and_answer(ask: Command) -> None:
+    (row,) = ask("Who?", "--json").rows
+
+    decision = decision_from_dict(fields(row, "decision"))
+    answer = answer_from_dict(fields(row, "answer"))
+    assert (decision.model, decision.call_id != "") == (MEDIUM, True)
+    assert (answer.model, answer.usage.cost_usd) == (MEDIUM, Decimal("0.000013"))
+
+
+def test_many_questions_are_answered_in_their_order_with_bounded_concurrency(
+    ask: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "questions.txt"
+    texts = [f"{'slow' if number % 5 == 0 else 'quick'} {number}?" for number in range(30)]
+    file.write_text("\n".join(texts))
+
+    result = ask("--file", file, "--json", "--concurrency", 4)
+
+    assert [str(fields(row, "answer")["text"]).split("m")[-1] for row in result.rows] == texts
+    from routesdk_moody import Moody  # type: ignore[import-not-found]
+
+    assert Moody.most == 4
+    assert "30 answers: $" in result.err
+
+
+def test_many_answers_are_shown_below_their_questions(ask: Command) -> None:
+    result = ask("Who?", "When?")
+
+    assert result.out.splitlines()[:2] == ["Who?", f"{MEDIUM} says \x1b[31mWho?"]
+    assert "When?" in result.out
+    assert "2 answers: $0.000026" in result.err
+
+
+def test_a_question_without_an_answer_stops_no_other_and_fails_the_command(ask: Command) -> None:
+    result = ask("Who?", "fail?", "When?", "--json")
+
+    assert ["error" in row for row in result.rows] == [False, True, False]
+    assert "it is in a mood" in str(result.rows[1]["error"])
+    assert "it is in a mood" in result.refused()
+    assert "2 answers: $0.000026; 1 questions got no answer" in result.err
+
+
+def test_one_question_without_an_answer_fails_the_command(ask: Command) -> None:
+    assert "it is in a mood" in ask("fail?").refused()
+
+
+def test_a_fallback_answers_where_the_caller_says_so(ask: Command) -> None:
+    assert "mood" in ask("overload?").refused()
+
+    result = ask("overload?", "--fallback", LARGE)
+
+    assert result.code == 0
+    assert result.out.startswith(f"{LARGE} says")
+    assert f"-> {LARGE}" in result.err
+    assert "mood" in ask("fail?", "--fallback", LARGE).refused()
+
+
+def test_the_config_may_name_a_fallback(ask: Command, config: Path) -> None:
+    config.write_text(config.read_text().replace("[router]", f"[router]\nfallback = ['{LARGE}']"))
+
+    assert ask("overload?").out.startswith(f"{LARGE} says")
+
+
+def test_the_command_line_replaces_the_backends_of_the_config(ask: Command, tmp_path: Path) -> None:
+    recorded = tmp_path / "recorded.jsonl"
+    outcome = {"score": 1, "answer": "Goethe"}
+    recorded.write_text(json.dumps({"id": "1", "query": "Who?", "outcomes": {MEDIUM: outcome}}))
+
+    result = ask("Who?", "--backend", "recorded", "--backend-option", f"path={recorded}")
+
+    assert result.out == "Goethe\n"
+    assert "cost unknown, ? tokens in" in result.err
+    assert "tokens were not counted" in result.err
+
+
+def test_max_usd_stops_before_it_is_exceeded_and_says_so(ask: Command) -> None:
+    # Each call may cost 1 + 16 bytes in and 10 tokens out at the most: 0.000060 USD.
+    texts = [f"{number}" for number in range(9)]
+
+    result = ask(*texts, "--json", "--max-output-tokens", 10, "--max-usd", "0.000100", "--concurrency", 1)
+
+    assert "would exceed 0.0001" in result.refused()
+    costs = [Decimal(str(fields(row, "answer")["cost_usd"])) for row in result.rows if "answer" in row]
+    assert 0 < len(costs) < 9
+    assert sum(costs) <= Decimal("0.0001")
+
+
+def test_a_spend_file_counts_over_runs_and_the_log_tells_of_each_answer(ask: Command, tmp_path: Path) -> None:
+    spend, log = tmp_path / "spend.db", tmp_path / "log.jsonl"
+    for _ in range(2):
+        assert ask("Who?", "--spend", spend, "--log", log).code == 0
+
+    source = SQLiteSpend(spend)
+    snapshot = source.snapshot()
+    source.close()
+    assert (snapshot.settled_usd, snapshot.reserved_usd) == (Decimal("0.000026"), 0)
+    charges = [each for each in read_charges(log, make_host()) if isinstance(each, Charge)]
+    assert [each.cost_usd for each in charges] == [Decimal("0.000013")] * 2
+    assert all(isinstance(call, LoggedCall) and call.answered and call.decided for call in read_calls(log))
+
+
+def test_questions_are_answered_as_they_come_in(ask: Command) -> None:
+    assert len(ask("--json", stdin=b"Who?\n\nWhen?\n").rows) == 2
+
+
+def test_without_a_backend_the_error_says_what_to_write(ask: Command, config: Path) -> None:
+    config.write_text(config.read_text().replace("backend = 'moody'", ""))
+
+    for arguments in (("Who?",), ("Who?", "When?")):
+        said = ask(*arguments).refused()
+        assert "--backend gemini" in said and "[router] of routesdk.toml" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("Who?", "--backend", "modey"), "Did you mean 'moody'?"),
+        (("Who?", "--backend-option", "a=1"), "Give --backend too"),
+        (("Who?", "--backend", "moody", "--backend-option", "a"), "not KEY=VALUE"),
+        (("Who?", "--backend", "recorded", "--backend-option", "pth=x"), "Did you mean 'path'?"),
+        (("Who?", "--fallback-on", "any"), "Give --fallback too"),
+        (("Who?", "--fallback", "x", "--fallback-on", "some"), "on = 'some'"),
+        (("Who?", "--max-usd", "much"), "max_usd = 'much'"),
+        (("Who?", "--max-output-tokens", "0"), "max_output_tokens = 0"),
+        (("Who?", "--concurrency", "0"), "must be 1 or more"),
+        (("Who?", "--spend", "x.db", "--spent", "1", "--budget", "2"), "beside --spend"),
+        (("Who?", "--file", "x"), "Give one of the two"),
+        ((), "holds no query"),
+    ],
+)
+def test_what_is_wrong_leaves_as_one_sentence(ask: Command, arguments: tuple[str, ...], said: str) -> None:
+    assert said in ask(*arguments).refused()
+
+
+HANGING = (
+    PLUGIN
+    + """
+import asyncio
+from routesdk.testing import FakeBackend
+from routesdk.types import Chunk
+
+class Hanging(FakeBackend):
+    async def stream(self, request):
+        yield Chunk(text="Goe")
+        await asyncio.sleep(60)
+
+@hookimpl
+def routesdk_backends():
+    yield Component(name="moody", factory=lambda: Hanging())
+"""
+)
+
+
+@pytest.mark.slow
+def test_an_interrupted_answer_is_settled_before_the_process_ends(
+    config: Path, folder: Path, tmp_path: Path
+) -> None:
+    plugins = write_distribution(tmp_path / "plugins", "FakePlugin", "routesdk_hanging", HANGING)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(plugins), *sys.path])}
+    code = "from routesdk.cli import main; main()"
+    asked = ["ask", "Who?", "--config", config, "--spend", tmp_path / "s.db", "--log", tmp_path / "l.jsonl"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, asked)], env=environment, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    with process.stdout as out:
+        assert out.read(3) == b"Goe"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+
+    source = SQLiteSpend(tmp_path / "s.db")
+    snapshot = source.snapshot()
+    source.close()
+    assert snapshot.reserved_usd == 0
+    (told,) = [each for each in read_charges(tmp_path / "l.jsonl", make_host()) if isinstance(each, Charge)]
+    assert (told.whole, told.cost_usd) == (False, snapshot.settled_usd)
