@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from routesdk.binding import priced
 from routesdk.catalogue import Catalogue
 from routesdk.config import Config, OracleConfig, TierConfig
 from routesdk.dataset import example_to_row
@@ -116,9 +117,7 @@ def build_plan(
     lines = _Lines(oracle, host, backends or {})
     judge = judge or host.judge(oracle.judge.name, **oracle.judge.options)
     analyst = analyst or host.analyst(oracle.analyst.name, **oracle.analyst.options)
-    pricing = Pricing(
-        catalogue=priced_catalogue(config, catalogue), count_only_tokens=oracle.count_only_tokens
-    )
+    pricing = Pricing(catalogue=priced(catalogue, config.prices), count_only_tokens=oracle.count_only_tokens)
     plan = Plan(
         config=oracle,
         benchmark=benchmark or host.benchmark(oracle.benchmark.name, **oracle.benchmark.options),
@@ -153,21 +152,6 @@ def build_matrix(part: PartConfig, host: PluginHost, tiers: tuple[str, ...]) -> 
         problem = f"is for the tiers {', '.join(matrix.tiers)}, and the oracle has {', '.join(tiers)}"
         raise ConfigError("oracle.matrix", repr(part.name), problem, "Use the same names, cheapest first.")
     return matrix
-
-
-def priced_catalogue(config: Config, catalogue: Catalogue | None = None) -> Catalogue:
-    """Return the catalogue with the prices of the config in place of its own."""
-    priced = catalogue or Catalogue.default()
-    for model, price in config.prices.items():
-        priced = priced.with_price(
-            model,
-            input_usd_per_mtok=price.input_usd_per_mtok,
-            output_usd_per_mtok=price.output_usd_per_mtok,
-            cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
-            source=price.source,
-            date=price.date,
-        )
-    return priced
 
 
 class _Lines:
