@@ -25,6 +25,7 @@ from routesdk.errors import (
     ConfigError,
     MissingExtraError,
     RouteSDKError,
+    RuleError,
     RunningLoopError,
     UnknownComponentError,
     UnknownPriceError,
@@ -478,6 +479,17 @@ def test_a_slow_reader_of_a_stream_is_not_held_against_the_deadline() -> None:
     assert asyncio.run(read()) == ["a", "b", ""]
 
 
+def test_the_deadline_is_for_the_whole_stream() -> None:
+    def slow() -> Coroutine[object, object, object]:
+        return asyncio.sleep(0.04)
+
+    router = answering(Script(slow, "a", slow, "b", slow, "c", slow, USED))
+
+    with pytest.raises(BackendError, match=r"within 0\.1 s"):
+        list(router.stream(QUESTION, timeout_s=0.1))
+    assert settled(router) == worst_usd()
+
+
 # Cancelled at each point.
 
 
@@ -663,6 +675,21 @@ def test_an_async_stream_left_early_is_settled(how: str) -> None:
     assert [(answer.finish_reason, answer.text) for _, answer in observer.answers] == [("cancelled", "Goe")]
 
 
+@pytest.mark.parametrize("how", ["cancelled", "bug"])
+def test_a_stream_that_breaks_is_settled_while_it_is_still_held(how: str) -> None:
+    router = answering(Script("Goe", forever if how == "cancelled" else KeyError("a bug")))
+
+    async def hold() -> None:
+        stream = await router.astream(QUESTION)
+        await anext(stream)
+        with pytest.raises((TimeoutError, KeyError)):
+            await asyncio.wait_for(anext(stream), 0.02)
+        assert settled(router) == worst_usd()
+        assert [piece async for piece in stream] == []
+
+    asyncio.run(hold())
+
+
 def test_a_stream_that_outlives_its_loop_is_settled_when_it_is_dropped() -> None:
     router = answering(Script("Goe", "the", USED))
 
@@ -828,6 +855,25 @@ def test_constraints_hold_for_fallbacks_too() -> None:
     assert [(step.stage, step.model, step.chosen) for step in decision.trace[-2:]] == [
         (Stage.CONSTRAINT, LARGE, MEDIUM),
         (Stage.FALLBACK, "third-model", "third-model"),
+    ]
+
+
+def test_a_constraint_that_is_skipped_on_a_fallback_is_noted() -> None:
+    class Broken:
+        def refuse(self, context: RouteContext, model: str) -> Refusal | None:
+            if model == LARGE:
+                raise ValueError("a bug")
+            return None
+
+    router = answering(Script(PASSING, then=("x", USED)))
+
+    decision = router.with_rule(Broken(), on_error="skip").answer(QUESTION, fallback=LARGE).decision
+    with pytest.raises(RuleError):
+        answering(Script(PASSING)).with_rule(Broken()).answer(QUESTION, fallback=LARGE)
+
+    assert [(step.stage, step.chosen) for step in decision.trace[-2:]] == [
+        (Stage.SKIPPED, MEDIUM),
+        (Stage.FALLBACK, LARGE),
     ]
 
 

@@ -150,6 +150,7 @@ class Attempts:
 
     def pay(self, request: Request) -> Payment:
         """Set money aside for a call."""
+        # On the spot, not in a thread: a wait that is cancelled could leave money aside that nobody settles.
         router = self._router
         return Payment(router.spend, router.mapping.catalogue, request, self._limit_usd)
 
@@ -160,9 +161,9 @@ class Attempts:
         failed, mapping = self.decision.model, self._router.mapping
         while self._waiting:
             model = self._waiting.pop(0)
-            refused = mapping.refusal(self._context(), model) if mapping.rules else None
-            if refused is not None:
-                self.decision = attrs.evolve(self.decision, trace=(*self.decision.trace, refused))
+            asked = mapping.refusals(self._context(), model) if mapping.rules else ()
+            self.decision = attrs.evolve(self.decision, trace=(*self.decision.trace, *asked))
+            if any(step.stage is Stage.CONSTRAINT for step in asked):
                 continue
             step = TraceStep(Stage.FALLBACK, FALLBACK, model, model, f"{failed} gave no answer: {error}")
             cost_usd, cost_note, too_long = CostEstimator(mapping.catalogue).estimate(self._query, model)

@@ -255,21 +255,30 @@ class ModelMapping:
         model, more = self._constrain(context, model, proposed)
         return Choice(model, (*steps, *more))
 
-    def refusal(self, context: RouteContext, model: str) -> TraceStep | None:
-        """Return why a constraint refuses a model that the mapping did not choose; None if all allow it.
+    def refusals(self, context: RouteContext, model: str) -> tuple[TraceStep, ...]:
+        """Ask the constraints about a model that the mapping did not choose.
+
+        Args:
+            context: What the decision was made from; its default model is the one that stands.
+            model: The model that shall take its place.
+
+        Returns:
+            The refusal, if there is one, as the last step; before it, constraints that were skipped.
 
         Raises:
             RuleError: A constraint raised, or returned something else than the contract allows.
         """
+        steps, stands = [], context.default_model
         for rule in self.rules:
-            if isinstance(rule.part, Constraint):
-                refusal, error = _ask(rule, context, model)
-                if error is not None:
-                    _skip(rule, model, context.default_model, error)
-                elif refusal is not None:
-                    stands = context.default_model
-                    return TraceStep(Stage.CONSTRAINT, rule.name, model, stands, refusal.reason)
-        return None
+            if not isinstance(rule.part, Constraint):
+                continue
+            refusal, error = _ask(rule, context, model)
+            if error is not None:
+                steps.append(_skip(rule, model, stands, error))
+            elif refusal is not None:
+                steps.append(TraceStep(Stage.CONSTRAINT, rule.name, model, stands, refusal.reason))
+                break
+        return tuple(steps)
 
     @property
     def budget_usd(self) -> Decimal | None:

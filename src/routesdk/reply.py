@@ -92,12 +92,12 @@ class AsyncAnswerStream:
                 call = self._call
                 if call is not None:
                     call.fail(error, self._text())
+                self._ended = True
                 # Once text was delivered, another model's words cannot be put behind it.
                 if call is None or self._pieces or not self._attempts.fall_back(error):
-                    self._ended = True
                     raise
                 await self._close_source()
-                self._call = None
+                self._call, self._ended = None, False
             except BaseException:
                 self._leave()
                 raise

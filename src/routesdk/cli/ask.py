@@ -70,20 +70,9 @@ def ask(
         log=log,
     )
     router = _counting(_reaching(given.router(), backend, backend_option or []), spend, spent)
-    terms: AnswerOptions = {
-        "system": system,
-        "max_output_tokens": max_output_tokens,
-        "temperature": temperature,
-        "timeout_s": timeout_s,
-        "max_usd": max_usd,
-    }
-    if fallback:
-        from routesdk.terms import Fallback
-
-        terms["fallback"] = Fallback(tuple(fallback), fallback_on or "retryable")
-    elif fallback_on is not None:
-        problem = "was given without a fallback"
-        raise ConfigError("--fallback-on", fallback_on, problem, "Give --fallback too.")
+    terms = _terms(fallback, fallback_on)
+    terms |= {"system": system, "max_output_tokens": max_output_tokens, "temperature": temperature}
+    terms |= {"timeout_s": timeout_s, "max_usd": max_usd}
     if concurrency < 1:
         raise ConfigError("--concurrency", str(concurrency), "must be 1 or more", "Give 8, for example.")
     queries = read_queries(query or [], file, command="ask")
@@ -91,6 +80,18 @@ def ask(
         _stream(router, next(queries), terms, verbose)
     else:
         asyncio.run(_answer_all(router, queries, terms, concurrency, as_json, verbose))
+
+
+def _terms(fallback: list[str] | None, fallback_on: str | None) -> AnswerOptions:
+    """Return what the command line says of fallbacks; where it says nothing, the config's hold."""
+    from routesdk.terms import Fallback
+
+    if fallback:
+        return {"fallback": Fallback(tuple(fallback), fallback_on or "retryable")}
+    if fallback_on is not None:
+        problem = "was given without a fallback"
+        raise ConfigError("--fallback-on", fallback_on, problem, "Give --fallback too.")
+    return {}
 
 
 def _reaching(router: Router, backend: str | None, given: list[str]) -> Router:
