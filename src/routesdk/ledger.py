@@ -12,8 +12,9 @@ import attrs
 
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
+from routesdk.journal import Attempt, JournalView, is_journal
 from routesdk.logbook import LoggedAnswer, Unreadable, read_log
-from routesdk.types import EXACT, Spend
+from routesdk.types import EXACT, Spend, from_nano
 
 _SQLITE = b"SQLite format 3\x00"
 
@@ -127,8 +128,8 @@ def read_charges(path: str | os.PathLike[str], host: PluginHost) -> Iterator[Cha
     """Read what was spent from any file that tells of it.
 
     Args:
-        path: A decision log, read with the files that were set aside of it, or
-            the file of a spend source `sqlite`.
+        path: A decision log, read with the files that were set aside of it; the
+            journal of an oracle run; or the file of a spend source `sqlite`.
         host: Builds the spend source.
 
     Yields:
@@ -138,8 +139,13 @@ def read_charges(path: str | os.PathLike[str], host: PluginHost) -> Iterator[Cha
     Raises:
         ConfigError: There is no such file, or it cannot be read.
         BudgetError: It is a SQLite file of another program.
+        JournalError: It is a journal that cannot be read.
     """
     # Each further kind of file that tells of money is told apart, and read, here.
+    if _begins_with(Path(path), _SQLITE) and is_journal(Path(path)):
+        with JournalView.open(path) as view:
+            yield from map(_charge, view.attempts())
+        return
     if _begins_with(Path(path), _SQLITE):
         spend = host.spend_source("sqlite", path=str(path))
         yield Balance(source=str(path), spend=spend.snapshot())
@@ -159,6 +165,21 @@ def read_charges(path: str | os.PathLike[str], host: PluginHost) -> Iterator[Cha
                 output_tokens=usage.output_tokens,
                 whole=entry.whole,
             )
+
+
+def _charge(attempt: Attempt) -> Charge:
+    """Turn a try of an oracle's call into a charge: what it is for stands in the policy's place."""
+    settled = attempt.state == "settled"
+    nano = attempt.cost_nano if settled else attempt.reserved_nano
+    return Charge(
+        time=datetime.fromisoformat(attempt.begun),
+        model=attempt.model,
+        policy=f"oracle: {attempt.role}",
+        cost_usd=None if nano is None else from_nano(nano),
+        input_tokens=attempt.input_tokens if settled else None,
+        output_tokens=attempt.output_tokens if settled else None,
+        whole=settled,
+    )
 
 
 def tally(charges: Iterable[Charge], by: Sequence[str]) -> dict[tuple[str, ...], Total]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 from routesdk.catalogue import Catalogue
+from routesdk.estimate import CHARACTERS_PER_TOKEN
 from routesdk.protocols import SpendSource
+from routesdk.structure import plain
 from routesdk.types import Request, Reservation, Usage
 
 TOKENS_PER_TURN = 16
@@ -19,9 +22,22 @@ def most_input_tokens(request: Request) -> int:
     text has more tokens than it has bytes in UTF-8. A mean of four characters
     a token, as for estimates, would let a budget be exceeded.
     """
-    turns = [message.content for message in request.query.messages] or [request.query.text]
-    texts = [*turns, request.system] if request.system else turns
-    return sum(len(text.encode("utf-8", "surrogatepass")) + TOKENS_PER_TURN for text in texts)
+    return sum(len(text.encode("utf-8", "surrogatepass")) + TOKENS_PER_TURN for text in sent_texts(request))
+
+
+def estimate_tokens(request: Request) -> int:
+    """Estimate the tokens of a prompt from its characters."""
+    return -(-sum(map(len, sent_texts(request))) // CHARACTERS_PER_TOKEN)
+
+
+def sent_texts(request: Request) -> list[str]:
+    """List the texts that a request sends: turns, instruction, and the schema as JSON."""
+    texts = [message.content for message in request.query.messages] or [request.query.text]
+    if request.system:
+        texts.append(request.system)
+    if request.response_schema is not None:
+        texts.append(json.dumps(plain(request.response_schema)))
+    return texts
 
 
 def worst_case_usd(catalogue: Catalogue, request: Request) -> Decimal | None:

@@ -19,7 +19,9 @@ from routesdk.logbook import Unreadable
 
 
 def spend(
-    log: list[Path] = typer.Argument(help="Decision logs, or SQLite files of spend sources."),
+    log: list[Path] = typer.Argument(
+        help="Decision logs, journals of oracle runs, or SQLite files of spend sources."
+    ),
     by: list[str] = typer.Option(
         ["model"], help="model, policy, tier or day; repeat it to group by several."
     ),

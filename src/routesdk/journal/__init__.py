@@ -5,10 +5,13 @@ from __future__ import annotations
 from routesdk.journal.key import call_key, provider_id
 from routesdk.journal.merge import merge, partition
 from routesdk.journal.record import Call, Ledger, Row, TierOutcome, Work
+from routesdk.journal.schema import is_journal
 from routesdk.journal.store import Journal
-from routesdk.journal.view import JournalView
+from routesdk.journal.view import Attempt, Bill, JournalView
 
 __all__ = [
+    "Attempt",
+    "Bill",
     "Call",
     "Journal",
     "JournalView",
@@ -17,6 +20,7 @@ __all__ = [
     "TierOutcome",
     "Work",
     "call_key",
+    "is_journal",
     "merge",
     "partition",
     "provider_id",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from routesdk.errors import JournalError
 
-# "rjnl": marks the file as ours, so that no other program's database is written to.
-_APPLICATION_ID = int.from_bytes(b"rjnl")
+APPLICATION_ID = int.from_bytes(b"rjnl")
+"""Marks a file as a journal, so that no other program's database is written to."""
 SCHEMA_VERSION = 1
 
 _TABLES = (
@@ -40,9 +40,16 @@ _TABLES = (
     " begun TEXT NOT NULL, problem TEXT NOT NULL DEFAULT '')",
     "CREATE INDEX attempt_open ON attempt (state)",
     "CREATE TABLE merged (uid TEXT PRIMARY KEY) WITHOUT ROWID",
-    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+
+
+def is_journal(path: Path) -> bool:
+    """Tell whether a SQLite file is a journal."""
+    with path.open("rb") as stream:
+        # The header of a SQLite file has the application's mark at byte 68: https://sqlite.org/fileformat.html
+        return stream.read(72)[68:] == APPLICATION_ID.to_bytes(4)
 
 
 def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 30.0) -> sqlite3.Connection:
@@ -100,7 +107,7 @@ def _lay_out(database: sqlite3.Connection, path: Path, read_only: bool) -> None:
     (application_id,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (tables,) = database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    if application_id == _APPLICATION_ID and tables:
+    if application_id == APPLICATION_ID and tables:
         if version > SCHEMA_VERSION:
             raise JournalError(str(path), "it was written by a newer routesdk", "Upgrade routesdk.")
     elif application_id or tables or read_only:

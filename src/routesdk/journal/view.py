@@ -54,6 +54,31 @@ class Bill:
     unpriced: int
 
 
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One try of a call.
+
+    Attributes:
+        begun: When it began, in ISO 8601.
+        role: `answer`, `verdict` or `reason`.
+        model: The model.
+        state: `settled`, `unknown` or `reserved`.
+        reserved_nano: Nano-dollars that it was reserved at.
+        cost_nano: Nano-dollars that it cost; None where that is not known.
+        input_tokens: Tokens in; None where nobody counted them.
+        output_tokens: Tokens out; None where nobody counted them.
+    """
+
+    begun: str
+    role: str
+    model: str
+    state: str
+    reserved_nano: int
+    cost_nano: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
 class JournalView:
     """Read a journal, also while a run is writing it.
 
@@ -137,6 +162,17 @@ class JournalView:
         """Return the settled reply of a call; None where there is none."""
         with telling(self.path):
             return answer_of(self._database, key)
+
+    def attempts(self) -> Iterator[Attempt]:
+        """Yield every attempt that was paid for, or may have been, oldest first."""
+        with telling(self.path):
+            cursor = self._database.execute(
+                "SELECT begun, role, model, state, reserved_nano, cost_nano, input_tokens, output_tokens"
+                " FROM attempt WHERE state <> 'failed' ORDER BY id"
+            )
+            names = [field.name for field in attrs.fields(Attempt)]
+            for found in cursor:
+                yield Attempt(**dict(zip(names, found, strict=True)))
 
     def latency_s(self, provider: str, model: str) -> float | None:
         """Return the median seconds of settled calls; None where there are none."""

@@ -11,14 +11,14 @@ import attrs
 from routesdk.errors import BackendError, RunStoppedError
 from routesdk.host import attempt_async
 from routesdk.journal import Call, Journal, call_key
+from routesdk.payment import estimate_tokens
 from routesdk.pipeline.oracle.pace import Pace, backoff_s
-from routesdk.pipeline.oracle.purse import Pricing, Purse, prompt_bytes
+from routesdk.pipeline.oracle.purse import Pricing, Purse
 from routesdk.protocols import Backend
 from routesdk.types import Answer, Request
 
 # Backends keep the deadline themselves; this is for those that do not.
 _GRACE_S = 5.0
-_BYTES_PER_TOKEN = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +110,7 @@ class Caller:
             self._under_way.pop(key).set()
 
     async def _try(self, line: Line, request: Request, call: Call) -> Answer:
-        expected = prompt_bytes(request) // _BYTES_PER_TOKEN + (request.max_output_tokens or 0)
+        expected = estimate_tokens(request) + (request.max_output_tokens or 0)
         tried = 0
         while True:
             if self.halted is not None:

@@ -10,9 +10,9 @@ import attrs
 
 from routesdk.catalogue import Catalogue
 from routesdk.config import Config
-from routesdk.estimate import CHARACTERS_PER_TOKEN
 from routesdk.host import PluginHost
 from routesdk.journal import JournalView
+from routesdk.payment import estimate_tokens
 from routesdk.pipeline.oracle.caller import Line
 from routesdk.pipeline.oracle.plan import Plan, build_plan
 from routesdk.pipeline.oracle.rows import train_rows
@@ -98,11 +98,9 @@ class _Account:
     input_tokens: int = 0
     worst_nano: int = 0
 
-    def add(self, request: Request, plan: Plan, more_characters: int = 0) -> None:
+    def add(self, request: Request, plan: Plan, more_tokens: int = 0) -> None:
         self.calls += 1
-        texts = [request.system, request.query.text, *(turn.content for turn in request.query.messages)]
-        characters = sum(map(len, texts)) + more_characters
-        self.input_tokens += -(-characters // CHARACTERS_PER_TOKEN)
+        self.input_tokens += estimate_tokens(request) + more_tokens
         if not self.line.free:
             self.worst_nano += plan.pricing.worst_nano(request)
 
@@ -167,7 +165,7 @@ def _add(plan: Plan, accounts: list[_Account], example: Example) -> None:
         # The answers do not exist yet: their length is what is assumed of them.
         request = plan.judge.request(example.query.text, example.reference or "", "?")
         for _ in plan.seats:
-            account.add(request, plan, ANSWER_TOKENS * CHARACTERS_PER_TOKEN)
+            account.add(request, plan, ANSWER_TOKENS)
     for account in by_role.get("reason", ()):
         assert isinstance(plan.analyst, PromptedAnalyst)
         account.add(plan.analyst.request(example.query), plan)

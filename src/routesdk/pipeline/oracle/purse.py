@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from decimal import Decimal
 
 import attrs
@@ -11,36 +10,8 @@ import attrs
 from routesdk.catalogue import Catalogue
 from routesdk.errors import BudgetError, RunStoppedError
 from routesdk.journal import Call, Journal
-from routesdk.structure import plain
+from routesdk.payment import worst_case_usd
 from routesdk.types import Answer, Request, Usage, from_nano, to_nano
-
-_OVERHEAD_TOKENS = 256
-"""Tokens allowed for what a provider wraps around a prompt: roles, marks, a schema's own words."""
-
-
-def prompt_bytes(request: Request) -> int:
-    """Return the bytes of everything that a request sends."""
-    texts = [request.system, request.query.text, *(turn.content for turn in request.query.messages)]
-    if request.response_schema is not None:
-        texts.append(json.dumps(plain(request.response_schema)))
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-
-
-def worst_tokens(request: Request) -> tuple[int, int]:
-    """Return the most tokens that a request can use, in and out.
-
-    A token stands for at least one byte of text, in every tokenizer that falls
-    back to bytes.
-
-    Raises:
-        BudgetError: The request sets no cap on the answer.
-    """
-    if request.max_output_tokens is None:
-        raise BudgetError(
-            f"A request to {request.model!r} has no cap on its output, so its worst case is not known",
-            "Set max_output_tokens.",
-        )
-    return prompt_bytes(request) + _OVERHEAD_TOKENS, request.max_output_tokens
 
 
 @attrs.frozen(kw_only=True)
@@ -69,10 +40,21 @@ class Pricing:
         return info is not None and info.price is not None
 
     def worst_nano(self, request: Request) -> int:
-        """Return the most that a request can cost, in nano-dollars; 0 where only tokens are counted."""
+        """Return the most that a request can cost, in nano-dollars; 0 where only tokens are counted.
+
+        Raises:
+            BudgetError: The request sets no cap on the answer.
+        """
         if self.count_only_tokens and not self._priced(request.model):
             return 0
-        return to_nano(self.catalogue.price(request.model).cost_usd(*worst_tokens(request)))
+        self.catalogue.price(request.model)
+        worst = worst_case_usd(self.catalogue, request)
+        if worst is None:
+            raise BudgetError(
+                f"A request to {request.model!r} has no cap on its output, so its worst case is not known",
+                "Set max_output_tokens.",
+            )
+        return to_nano(worst)
 
     def cost_usd(self, model: str, usage: Usage) -> Decimal | None:
         """Return what a call cost in US dollars: as the provider says, else by the catalogue.
