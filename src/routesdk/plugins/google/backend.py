@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from functools import cache
 from typing import cast
 
 import attrs
@@ -114,11 +116,16 @@ class GeminiBackend:
         # httpx, and not the client's choice: over aiohttp, some versions try again by themselves. The pool is
         # unbounded, since whoever calls bounds how many calls are made at once.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-        http = httpx2.AsyncClient(limits=limits, follow_redirects=True)
+        trust = _trust()
+        http = httpx2.AsyncClient(limits=limits, follow_redirects=True, verify=trust)
         options = types.HttpOptions(
             base_url=self._base_url,
             retry_options=types.HttpRetryOptions(attempts=1),
+            httpx_client=httpx2.Client(verify=trust),
             httpx_async_client=http,
+            # Only so that it does not read the certificates for transports that are never used.
+            client_args={"verify": trust},
+            async_client_args={"ssl": trust},
         )
         # The environment may ask for Vertex, which takes no such key.
         client = genai.Client(api_key=key, vertexai=False, http_options=options)
@@ -132,6 +139,12 @@ class _Opened:
     client: genai.Client
     http: httpx2.AsyncClient
     key: str = attrs.field(repr=False)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    # Reading the certificates takes longer than all else that a client does before its first call.
+    return httpx2.create_ssl_context()
 
 
 async def _close(opened: _Opened) -> None:

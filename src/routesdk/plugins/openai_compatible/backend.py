@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import cache
 
 import httpx2
 import openai
@@ -25,6 +27,16 @@ _CAUGHT = (TimeoutError, openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL
 
 # What the client is given where there is no key; it is never sent.
 _NO_KEY = "no-key"
+
+
+# Unbounded, since whoever calls bounds how many calls are made at once.
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    # Reading the certificates takes longer than all else that a client does before its first call.
+    return httpx2.create_ssl_context()
 
 
 class OpenAICompatibleBackend:
@@ -114,6 +126,7 @@ class OpenAICompatibleBackend:
             api_key=_NO_KEY if variable is None else api_key(NAME, variable),
             base_url=self._config.base_url,
             max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(verify=_trust(), limits=_LIMITS),
         )
 
 
