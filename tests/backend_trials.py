@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import attrs
 import pytest
-from provider_server import Asked, ProviderServer, count_tokens
 
+from provider_server import Asked, ProviderServer, count_tokens
 from routesdk.errors import BackendError
 from routesdk.protocols import Backend
 from routesdk.testing import check_backend
@@ -141,7 +141,7 @@ def reports_a_fault(trial: Trial, fault: str) -> Sequence[BackendError]:
 
 
 def warm_up(backend: Backend, server: ProviderServer, trial: Trial) -> None:
-    """Have a client import what it imports with its first call, so that a short deadline is about the call."""
+    """Have a client import what it imports with its first call: a short deadline is about the next."""
     faults, server.faults = server.faults, None
     answered(backend, trial.request("Warm?"))
     server.faults = faults

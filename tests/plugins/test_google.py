@@ -7,11 +7,11 @@ import datetime
 import email.utils
 import json
 
-import backend_trials as trials
 import pytest
+
+import backend_trials as trials
 from backend_trials import KEY, KEY_ENV, Trial
 from provider_server import ProviderServer
-
 from routesdk.errors import BackendError, ConfigError
 from routesdk.host import PluginHost
 from routesdk.types import Query, Request

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import warnings
 
-import backend_trials as trials
 import pytest
+
+import backend_trials as trials
 from backend_trials import KEY, KEY_ENV, SCHEMA, Trial
 from provider_server import ProviderServer
-
 from routesdk.errors import BackendError
 from routesdk.host import PluginHost
 from routesdk.protocols import Backend
@@ -22,8 +22,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("litellm")
 
-# Some of litellm is imported with the first call, and pydantic warns of its types then.
-pytestmark = pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning")
+# Some of litellm is imported with the first call, and pydantic warns of its types, and of how it uses them.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:Accessing the 'model_.*' attribute on the instance:DeprecationWarning"
+    ),
+]
 
 
 def _make(path: str, server: ProviderServer) -> Backend:
@@ -155,6 +160,7 @@ def test_a_model_without_a_provider_is_no_paid_call() -> None:
     assert (caught.value.retryable, caught.value.may_cost) == (False, False)
 
 
+@pytest.mark.slow
 def test_importing_it_asks_nobody_on_the_network() -> None:
     code = (
         "import socket, sys\n"
@@ -162,6 +168,8 @@ def test_importing_it_asks_nobody_on_the_network() -> None:
         "socket.getaddrinfo = refuse\n"
         "import routesdk.plugins.lite_llm.backend\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
 
     assert done.stdout == ""

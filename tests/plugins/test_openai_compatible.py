@@ -8,11 +8,11 @@ import email.utils
 import json
 from decimal import Decimal
 
-import backend_trials as trials
 import pytest
+
+import backend_trials as trials
 from backend_trials import KEY, KEY_ENV, SCHEMA, Trial
 from provider_server import ProviderServer
-
 from routesdk.errors import BackendError, ConfigError
 from routesdk.host import PluginHost
 from routesdk.protocols import Backend

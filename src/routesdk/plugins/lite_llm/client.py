@@ -9,10 +9,12 @@ import os
 # Read when it is imported: its price table is then the one that it came with, and nothing is downloaded.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
-import litellm as litellm
+import litellm
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from routesdk.connection import LoopClients
+
+__all__ = ("clients", "litellm")
 
 # It would print where to ask for help with each error.
 litellm.suppress_debug_info = True
@@ -31,14 +33,14 @@ async def _close(suffix: str) -> None:
         closing = held.pop(key).close()
         if inspect.isawaitable(closing):
             await closing
-    # Some providers share a handler between loops; its session is of one of them, and is made anew in the next.
+    # Some providers share a handler between loops; its session is of one of them, made anew in the next.
     loop = asyncio.get_running_loop()
     for handler in [*held.values(), vars(litellm).get("module_level_aclient")]:
         transport = getattr(getattr(handler, "client", None), "_transport", None)
         session = getattr(transport, "client", None)
-        if getattr(session, "_loop", None) is loop:
+        if session is not None and getattr(session, "_loop", None) is loop:
             await session.close()
 
 
 clients = LoopClients(_own_suffix, _close)
-"""Sees to it that what litellm opened for a loop is closed with it. One for all backends, as litellm's cache is."""
+"""Closes with a loop what litellm opened for it. One for all backends, as litellm's cache is."""
