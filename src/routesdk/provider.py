@@ -7,7 +7,7 @@ import email.utils
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 
@@ -17,6 +17,9 @@ from routesdk.types import Request, Usage
 # A provider's own words, but not pages of them.
 _LONGEST_PROBLEM = 300
 
+# Contexts may go in circles.
+_MOST_CAUSES = 20
+
 _SECRET_NAME = re.compile(r"API_?KEY|ACCESS_?KEY|SECRET|PASSWORD|CREDENTIAL|TOKEN$", re.IGNORECASE)
 _SHORTEST_SECRET = 8
 
@@ -24,7 +27,9 @@ _SHORTEST_SECRET = 8
 # Source: RFC 9110, sections 15.6.3 and 15.6.5; 52x: Cloudflare's own (developers.cloudflare.com/support).
 _BEHIND_A_GATEWAY = frozenset({502, 504, 520, 522, 524})
 
+# Names of classes, since httpx, httpx2 and aiohttp each have their own.
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "PoolTimeout"})
+_NO_ADDRESS = frozenset({"InvalidURL", "LocalProtocolError", "UnsupportedProtocol"})
 
 
 @attrs.frozen(kw_only=True)
@@ -163,6 +168,8 @@ def broken_off(backend: str, error: BaseException, *, keys: tuple[str, ...] = ()
     Only a call that never reached the provider is known to cost nothing.
     """
     said = without_keys(str(error), *keys) or type(error).__name__
+    if _came_from(error, _NO_ADDRESS):
+        return BackendError(backend, shortened(f"the address or a header cannot be sent: {said}"))
     if never_sent(error):
         return BackendError(backend, shortened(f"no connection: {said}"), retryable=True)
     problem = shortened(f"the connection broke off: {said}")
@@ -189,14 +196,22 @@ def withheld(backend: str, reason: str, usage: Usage | None = None) -> BackendEr
 
 def never_sent(error: BaseException) -> bool:
     """Tell whether an error, or what it came from, is that no connection was made."""
-    seen: BaseException | None = error
-    for _ in range(20):
-        if seen is None:
-            return False
-        if isinstance(seen, ConnectionRefusedError) or type(seen).__name__ in _NEVER_SENT:
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
+    return any(isinstance(each, ConnectionRefusedError) for each in causes(error)) or _came_from(
+        error, _NEVER_SENT
+    )
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and what it came from, the latest first."""
+    for _ in range(_MOST_CAUSES):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _came_from(error: BaseException, names: frozenset[str]) -> bool:
+    return any(type(each).__name__ in names for each in causes(error))
 
 
 def shortened(text: str) -> str:

@@ -113,6 +113,21 @@ def test_a_key_in_place_of_its_variable_is_refused_and_not_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("model", ["", "../secrets", "a?b", "models/x/../../y"])
+def test_a_name_that_no_model_has_is_no_paid_call(model: str) -> None:
+    with ProviderServer() as server:
+        for error in trials.failed(TRIAL.make(server), Trial(TRIAL.make, model).request()):
+            assert (error.retryable, error.may_cost) == (False, False), error
+
+
+def test_an_address_that_is_none_is_a_clear_error() -> None:
+    with pytest.raises(ConfigError):
+        PluginHost(entry_points=False).backend("gemini", base_url="localhost")
+    backend = PluginHost(entry_points=False).backend("gemini", base_url="http://[::1", api_key_env=KEY_ENV)
+    for error in trials.failed(backend, TRIAL.request()):
+        assert (error.retryable, error.may_cost) == (False, False), error
+
+
 def test_the_environment_cannot_turn_it_to_vertex(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     with ProviderServer() as server:

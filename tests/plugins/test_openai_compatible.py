@@ -230,6 +230,7 @@ def test_a_server_that_ends_without_usage_has_its_tokens_uncounted(monkeypatch: 
     "options",
     [
         {"base_url": "localhost:8000"},
+        {"base_url": "http://[::1/v1"},
         {"base_url": "http://localhost/v1", "structured": "xml"},
         {"base_url": "http://localhost/v1", "max_tokens_field": "tokens"},
         {"base_url": "http://localhost/v1", "thinking": "much"},

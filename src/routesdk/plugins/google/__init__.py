@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import attrs
-from attrs.validators import min_len, optional
+from attrs.validators import matches_re, optional
 
 from routesdk.config import environment_variable
 from routesdk.hookspecs import hookimpl
@@ -22,7 +22,7 @@ class GeminiConfig:
     """
 
     api_key_env: str = attrs.field(default="GEMINI_API_KEY", validator=environment_variable)
-    base_url: str | None = attrs.field(default=None, validator=optional(min_len(1)))
+    base_url: str | None = attrs.field(default=None, validator=optional(matches_re(r"https?://\S+")))
 
 
 def _backend(config: GeminiConfig) -> Backend:

@@ -282,7 +282,7 @@ def _failure(error: BaseException, timeout_s: float, key: str) -> BackendError:
         return _refusal(error, key)
     if isinstance(error, (TimeoutError, httpx2.TimeoutException)) and not never_sent(error):
         return timed_out(NAME, timeout_s)
-    if isinstance(error, httpx2.HTTPError | OSError):
+    if isinstance(error, httpx2.HTTPError | httpx2.InvalidURL | OSError):
         return broken_off(NAME, error, keys=(key,))
     if isinstance(error, _UNREADABLE):
         return unreadable(NAME, f"{type(error).__name__}: {error}", keys=(key,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import attrs
 import httpx
@@ -13,6 +12,7 @@ from routesdk.errors import BackendError
 from routesdk.plugins.lite_llm.client import litellm
 from routesdk.provider import (
     broken_off,
+    causes,
     never_sent,
     refused,
     stated_wait_s,
@@ -39,7 +39,7 @@ def failure_of(error: BaseException, timeout_s: float, *keys: str) -> BackendErr
         timeout_s: The deadline, in seconds.
         keys: What must not be shown.
     """
-    chain = list(_chain(error))
+    chain = list(causes(error))
     said = without_keys(str(error), *keys)
     filtered = any(getattr(each, "code", None) == "content_filter" for each in chain)
     if filtered or isinstance(error, litellm.exceptions.ContentPolicyViolationError):
@@ -73,11 +73,3 @@ def _refusal(status: int, said: str, headers: httpx.Headers) -> BackendError:
     if "API_KEY_INVALID" in said or "insufficient_quota" in said:
         return attrs.evolve(failure, retryable=False, denied=True)
     return failure
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    for _ in range(20):
-        if error is None:
-            return
-        yield error
-        error = error.__cause__ or error.__context__

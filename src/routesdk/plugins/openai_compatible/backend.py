@@ -15,6 +15,7 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
 from routesdk.connection import LoopClients, until
+from routesdk.errors import ConfigError
 from routesdk.plugins.openai_compatible import OpenAICompatibleConfig
 from routesdk.plugins.openai_compatible.failure import NAME, failure_of, stated_failure
 from routesdk.plugins.openai_compatible.wording import fields_of, messages_of
@@ -44,9 +45,17 @@ class OpenAICompatibleBackend:
 
     Args:
         config: How to reach it.
+
+    Raises:
+        ConfigError: The base URL is no address.
     """
 
     def __init__(self, config: OpenAICompatibleConfig) -> None:
+        try:
+            httpx2.URL(config.base_url)
+        except httpx2.InvalidURL as error:
+            problem = f"no address: {error}"
+            raise ConfigError("base_url", config.base_url, problem, "Write http://HOST:PORT/v1.") from error
         self._config = config
         self._headers: dict[str, str | openai.Omit] = (
             {"Authorization": openai.omit} if config.api_key_env is None else {}

@@ -43,13 +43,11 @@ def failure_of(error: BaseException, timeout_s: float, *keys: str) -> BackendErr
     timeouts = (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException)
     if isinstance(error, timeouts) and not never_sent(error):
         return timed_out(NAME, timeout_s)
-    if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError, OSError)):
+    if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError, httpx2.InvalidURL, OSError)):
         return broken_off(NAME, error.__cause__ or error, keys=keys)
     if isinstance(error, openai.APIError) and isinstance(error.body, Mapping):
         # A stream that says, after it began, that it cannot go on.
         return stated_failure({"error": error.body}, keys=keys)
-    if isinstance(error, httpx2.InvalidURL):
-        return BackendError(NAME, without_keys(f"base_url is no address: {error}", *keys))
     return unreadable(NAME, f"{type(error).__name__}: {error}", keys=keys)
 
 
