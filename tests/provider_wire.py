@@ -145,7 +145,7 @@ def _read_gemini(model: str, stream: bool, body: Table) -> Asked:
         stream=stream,
         include_usage=True,
         max_output_tokens=cast("int | None", cap),
-        thinking_tokens=cast("int | None", thinking.get("thinkingBudget")),
+        thinking_tokens=cast("int | None", thinking.get("thinkingBudget", thinking.get("thinking_budget"))),
     )
 
 

@@ -1,0 +1,315 @@
+"""Gemini, through google-genai's asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from functools import cache
+from typing import cast
+
+import attrs
+import google.genai as genai
+import httpx2
+import pydantic
+from google.genai import errors, types
+
+from routesdk.connection import LoopClients, until
+from routesdk.errors import BackendError
+from routesdk.provider import (
+    api_key,
+    broken_off,
+    conversation,
+    counted,
+    never_sent,
+    plain,
+    refused,
+    stated_wait_s,
+    timed_out,
+    unreadable,
+    withheld,
+    without_keys,
+)
+from routesdk.types import Answer, Chunk, Request, Usage
+
+NAME = "gemini"
+
+# The reasons that are a filter's. Source: google-genai 3.6.1, types.FinishReason.
+_FILTERED = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"})
+
+# The client reads replies without checking their form first: another form ends in one of these.
+_UNREADABLE = (
+    errors.UnknownApiResponseError,
+    json.JSONDecodeError,
+    pydantic.ValidationError,
+    UnicodeError,
+    AttributeError,
+    TypeError,
+    LookupError,
+)
+_CAUGHT = (
+    TimeoutError,
+    errors.APIError,
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    OSError,
+    ValueError,
+    *_UNREADABLE,
+)
+
+
+class GeminiBackend:
+    """Ask Gemini models. The client never tries again by itself: whoever pays decides that.
+
+    Args:
+        api_key_env: Environment variable that holds the key.
+        base_url: Address of the interface, without its version; None for Google's own.
+    """
+
+    def __init__(self, *, api_key_env: str = "GEMINI_API_KEY", base_url: str | None = None) -> None:
+        self._api_key_env = api_key_env
+        self._base_url = base_url
+        self._clients = LoopClients(self._open, _close)
+
+    async def generate(self, request: Request) -> Answer:
+        """Answer one request.
+
+        Raises:
+            BackendError: There is no answer; its fields say whether to try again, whether it
+                may have cost something, and whether a filter kept it back.
+        """
+        started = time.perf_counter()
+        contents, config = _contents(request), _config(request)
+        opened = await self._clients.get()
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                response = await opened.client.aio.models.generate_content(
+                    model=request.model, contents=contents, config=config
+                )
+            return _answer(request, response, time.perf_counter() - started)
+        except _CAUGHT as error:
+            failure = _failure(error, request.timeout_s, opened.key)
+        # Not within the handler: what the client raised quotes the request, and the key may be in it.
+        raise failure
+
+    async def stream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Answer one request piece by piece; the last chunk has the usage.
+
+        Raises:
+            BackendError: As for `generate`.
+        """
+        opened = await self._clients.get()
+        try:
+            async with aclosing(_pieces(opened.client, request)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+        except _CAUGHT as error:
+            failure = _failure(error, request.timeout_s, opened.key)
+        raise failure
+
+    def _open(self) -> _Opened:
+        key = api_key(NAME, self._api_key_env)
+        # httpx, and not the client's choice: over aiohttp, some versions try again by themselves. The pool is
+        # unbounded, since whoever calls bounds how many calls are made at once.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+        trust = _trust()
+        http = httpx2.AsyncClient(limits=limits, follow_redirects=True, verify=trust)
+        options = types.HttpOptions(
+            base_url=self._base_url,
+            retry_options=types.HttpRetryOptions(attempts=1),
+            httpx_client=httpx2.Client(verify=trust),
+            httpx_async_client=http,
+            # Only so that it does not read the certificates for transports that are never used.
+            client_args={"verify": trust},
+            async_client_args={"ssl": trust},
+        )
+        # The environment may ask for Vertex, which takes no such key.
+        client = genai.Client(api_key=key, vertexai=False, http_options=options)
+        return _Opened(client=client, http=http, key=key)
+
+
+@attrs.frozen(kw_only=True)
+class _Opened:
+    """A client, with the connections that it was given, since it does not close those, and its key."""
+
+    client: genai.Client
+    http: httpx2.AsyncClient
+    key: str = attrs.field(repr=False)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    # Reading the certificates takes longer than all else that a client does before its first call.
+    return httpx2.create_ssl_context()
+
+
+async def _close(opened: _Opened) -> None:
+    await opened.client.aio.aclose()
+    opened.client.close()
+    await opened.http.aclose()
+
+
+def _answer(request: Request, response: types.GenerateContentResponse, latency_s: float) -> Answer:
+    usage = _usage(response.usage_metadata, latency_s)
+    reply = _Reply()
+    reply.take(response)
+    return Answer(
+        text=reply.text,
+        model=_model(request.model, response.model_version),
+        usage=usage,
+        finish_reason=reply.finished(usage),
+    )
+
+
+async def _pieces(client: genai.Client, request: Request) -> AsyncGenerator[Chunk, None]:
+    started = time.perf_counter()
+    deadline = asyncio.get_running_loop().time() + request.timeout_s
+    async with asyncio.timeout_at(deadline):
+        responses = await client.aio.models.generate_content_stream(
+            model=request.model, contents=_contents(request), config=_config(request)
+        )
+    reply, metadata = _Reply(), None
+    async with aclosing(until(deadline, responses)) as arriving:
+        async for response in arriving:
+            metadata = response.usage_metadata or metadata
+            piece = reply.take(response)
+            if piece:
+                yield Chunk(text=piece)
+    usage = _usage(metadata, time.perf_counter() - started)
+    yield Chunk(usage=usage, finish_reason=reply.finished(usage))
+
+
+def _contents(request: Request) -> types.ContentListUnion:
+    turns = conversation(NAME, request).turns
+    contents = [
+        types.Content(role="model" if role == "assistant" else role, parts=[types.Part(text=text)])
+        for role, text in turns
+    ]
+    return cast("types.ContentListUnion", contents)
+
+
+def _config(request: Request) -> types.GenerateContentConfig:
+    config = types.GenerateContentConfig(
+        # In milliseconds; the provider is told, and stops when nobody waits any longer.
+        http_options=types.HttpOptions(timeout=max(1, round(request.timeout_s * 1000))),
+        system_instruction=conversation(NAME, request).system or None,
+        max_output_tokens=request.max_output_tokens,
+        temperature=request.temperature,
+    )
+    if "automatic_continuation" in types.GenerateContentConfig.model_fields:
+        # Further calls that nobody asked for, and that nobody has reserved money for.
+        config.automatic_continuation = False
+    if request.thinking_tokens is not None:
+        config.thinking_config = types.ThinkingConfig(thinking_budget=request.thinking_tokens)
+    if request.response_schema is not None:
+        config.response_mime_type = "application/json"
+        config.response_json_schema = plain(request.response_schema)
+    return config
+
+
+class _Reply:
+    """What has come of an answer, in one response or in several."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._reason = ""
+        self._blocked = ""
+        self._seen = False
+
+    def take(self, response: types.GenerateContentResponse) -> str:
+        """Take a response in; return the text that it brings."""
+        feedback = response.prompt_feedback
+        if feedback is not None and feedback.block_reason is not None:
+            self._blocked = f"the prompt, for {_word(feedback.block_reason)}"
+        piece = ""
+        for candidate in (response.candidates or [])[:1]:
+            self._seen = True
+            parts = (candidate.content.parts if candidate.content else None) or []
+            piece = "".join(part.text or "" for part in parts if not part.thought)
+            if candidate.finish_reason is not None:
+                self._reason = _word(candidate.finish_reason)
+        self.text += piece
+        return piece
+
+    def finished(self, usage: Usage) -> str:
+        """Return why the model stopped.
+
+        Raises:
+            BackendError: A filter kept the answer back, or there is none.
+        """
+        if self._reason in _FILTERED:
+            raise withheld(NAME, f"the answer, for {self._reason}", usage)
+        if self._blocked:
+            raise withheld(NAME, self._blocked, usage)
+        if not self._seen:
+            raise unreadable(NAME, "it holds no candidate", usage=usage)
+        if not self._reason:
+            raise unreadable(NAME, "it ends without a reason", usage=usage)
+        return self._reason
+
+
+def _word(value: object) -> str:
+    return str(getattr(value, "value", value))
+
+
+def _model(asked: str, stated: str | None) -> str:
+    if not stated:
+        return asked
+    return f"models/{stated}" if asked.startswith("models/") and "/" not in stated else stated
+
+
+def _usage(metadata: types.GenerateContentResponseUsageMetadata | None, latency_s: float) -> Usage:
+    if metadata is None or metadata.prompt_token_count is None:
+        return Usage(latency_s=latency_s)
+    thinking = metadata.thoughts_token_count or 0
+    # Counts of 0 are left out there. What tools returned is billed as a part of the prompt.
+    return counted(
+        input_tokens=metadata.prompt_token_count + (metadata.tool_use_prompt_token_count or 0),
+        output_tokens=(metadata.candidates_token_count or 0) + thinking,
+        thinking_tokens=thinking,
+        cached_input_tokens=metadata.cached_content_token_count,
+        latency_s=latency_s,
+    )
+
+
+def _failure(error: BaseException, timeout_s: float, key: str) -> BackendError:
+    """Return what an exception of the client means."""
+    if isinstance(error, errors.APIError):
+        return _refusal(error, key)
+    if isinstance(error, (TimeoutError, httpx2.TimeoutException)) and not never_sent(error):
+        return timed_out(NAME, timeout_s)
+    if isinstance(error, httpx2.HTTPError | httpx2.InvalidURL | OSError):
+        return broken_off(NAME, error, keys=(key,))
+    if isinstance(error, _UNREADABLE):
+        return unreadable(NAME, f"{type(error).__name__}: {error}", keys=(key,))
+    # An error of values before anything was sent: a model's name, or an address, that cannot be one.
+    return BackendError(NAME, without_keys(f"{error}", key))
+
+
+def _refusal(error: errors.APIError, key: str) -> BackendError:
+    """Return the error for an error body; a stream may hold one after the status 200."""
+    headers = getattr(error.response, "headers", None) or {}
+    details = _details(error.details)
+    waits = [each.get("retryDelay") for each in details if "retryDelay" in each]
+    wait_s = stated_wait_s(headers.get("retry-after"))
+    if wait_s is None and waits:
+        wait_s = stated_wait_s(str(waits[0]))
+    status = error.code if isinstance(error.code, int) else 500
+    message = without_keys(f"{error.status or ''} {error.message or ''}".strip(), key)
+    # Google bills no call that failed, also where its own servers stand behind a gateway.
+    # Source: ai.google.dev/gemini-api/docs/billing, "Am I charged for failed requests?"
+    failure = refused(NAME, status, message, retry_after_s=wait_s, gateway=False)
+    if any(each.get("reason") == "API_KEY_INVALID" for each in details):
+        # It comes as a 400.
+        failure = BackendError(NAME, failure.problem, denied=True)
+    return failure
+
+
+def _details(body: object) -> list[Mapping[str, object]]:
+    inner = body.get("error", body) if isinstance(body, Mapping) else None
+    found = inner.get("details") if isinstance(inner, Mapping) else None
+    return [cast("Mapping[str, object]", each) for each in found or [] if isinstance(each, Mapping)]
