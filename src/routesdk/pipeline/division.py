@@ -133,11 +133,14 @@ def divide(
             balances topics.
 
     Raises:
-        ConfigError: The benchmark has no rows, or the share lies outside 0 to 1.
+        ConfigError: The benchmark has no rows, the share lies outside 0 to 1, or a tier stands twice.
         DatasetError: A row cannot be used.
     """
     if not isinstance(test_share, (int, float)) or not 0.0 < test_share < 1.0:
         raise ConfigError("test_share", repr(test_share), "not between 0 and 1", "Such as 0.2.")
+    if isinstance(tiers, str) or len(set(tiers or ())) != len(tiers or ()):
+        problem = "not a list of models, or one stands twice"
+        raise ConfigError("tiers", repr(tiers), problem, "Name each model once, cheapest first.")
     texts: list[str] = []
     topics: list[str] = []
     cells: list[str] = []
