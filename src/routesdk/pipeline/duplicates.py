@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import attrs
 import numpy as np
@@ -220,11 +221,8 @@ def _linked(one: list[int], two: list[int], questions: Sequence[Question]) -> It
     if not (_leans_on_options(questions[one[0]]) or _leans_on_options(questions[two[0]])):
         yield one[0], two[0]  # the rows of each text are linked among themselves already
         return
-    if len(one) * len(two) <= _FEW_PAIRS:
-        pairs = ((left, right) for left in one for right in two)
-    else:
-        pairs = _meeting(one, two, questions)
-    for left, right in pairs:
+    few = len(one) * len(two) <= _FEW_PAIRS
+    for left, right in product(one, two) if few else _meeting(one, two, questions):
         if _options_agree(questions[left], questions[right]):
             yield left, right
 
