@@ -114,6 +114,14 @@ def test_joint_cells_are_balanced_where_tiers_are_named(run: Run, data_folder: P
     assert len(table) >= 10
 
 
+def test_topics_are_balanced_with_a_notice_where_outcomes_are_missing(run: Run, tmp_path: Path) -> None:
+    result = run("split", jsonl(tmp_path / "mine.jsonl"), "--tier", "small", "--tier", "big")
+
+    assert result.code == 0
+    assert result.err == "not every row has an outcome of small, big: no joint cells to balance\n"
+    assert result.out.startswith("topic")
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -171,6 +171,9 @@ def test_wrong_arguments_are_named(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             divide(rows, test_share=share)  # type: ignore[arg-type]
         assert caught.value.key == "test_share"
+    for tiers in ("small", ("small", "small")):
+        with pytest.raises(ConfigError, match="stands twice"):
+            divide(rows, tiers=tiers)
     with pytest.raises(ConfigError, match="has no rows"):
         divide(Listed([]))
     with pytest.raises(ConfigError, match="no such part"):

@@ -132,6 +132,23 @@ def test_a_short_question_is_the_same_when_its_options_are() -> None:
     assert pairs([four, six]) == [(0, 1)]
 
 
+def test_many_questions_with_one_short_stem_are_compared_by_their_options_alone() -> None:
+    def asked(stem: str, row: int) -> str:
+        return f"{stem}\nA. iron {row}\nB. ice {row}\nC. lead {row}\nD. gold {row}"
+
+    # 150 times 150 pairs are more than are tried one by one.
+    one = [asked("Which of the following is true?", row) for row in range(150)]
+    two = [asked("Which of the followings is true?", row) for row in range(100, 250)]
+
+    assert pairs(one, two) == [(row, row - 100) for row in range(100, 150)]
+
+
+def test_a_word_misspelt_once_and_spelled_rightly_elsewhere_is_a_typo() -> None:
+    text = "If the merchandise was counted before the merchandise was bought, what does the audit show?"
+
+    assert pairs([text, text.replace("merchandise", "merchanidse", 1)]) == [(0, 1)]
+
+
 def test_a_prompt_template_does_not_hide_a_duplicate() -> None:
     plain = made_up_questions(40)
     wrapped = [

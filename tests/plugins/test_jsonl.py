@@ -79,7 +79,9 @@ def test_outcomes_of_any_form_are_passed_over(tmp_path: Path) -> None:
         ("not an object", "a string, not an object"),
         ({"id": 1}, "no 'query'"),
         ({"query": "Who?"}, "no 'id'"),
-        ({"id": 1, "query": "  "}, "blank"),
+        ({"id": 1, "query": "  "}, "its 'query' cannot be used: its text is blank"),
+        ({"id": 1, "messages": []}, "its 'messages' cannot be used"),
+        ({"id": 1, "query": "Who?", "topic": ""}, "its 'topic' is blank"),
         ({"id": 0, "query": "Who?"}, "stands in an earlier line"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
-from routesdk.cli.console import console, printable
+from routesdk.cli.console import console, errors, printable
 from routesdk.cli.rows import open_file, read_options
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
@@ -36,6 +36,10 @@ def split(
     source, stem = _source(file, benchmark, option or [], output)
     division = divide(source, test_share=test_share, seed=seed, tiers=tier or None)
     files = write_parts(source, division, stem)
+    if tier and division.strata != "joint cell":
+        errors().print(
+            f"not every row has an outcome of {printable(', '.join(tier))}: no joint cells to balance"
+        )
     _print(division)
     for part, path in files.items():
         console().print(f"{part}: {division.size(part)} rows in {printable(str(path))}", soft_wrap=True)

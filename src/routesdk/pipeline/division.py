@@ -133,30 +133,21 @@ def divide(
             balances topics.
 
     Raises:
-        ConfigError: The benchmark has no rows, or the share lies outside 0 to 1.
+        ConfigError: The benchmark has no rows, the share lies outside 0 to 1, or a tier stands twice.
         DatasetError: A row cannot be used.
     """
     if not isinstance(test_share, (int, float)) or not 0.0 < test_share < 1.0:
         raise ConfigError("test_share", repr(test_share), "not between 0 and 1", "Such as 0.2.")
-    texts: list[str] = []
-    topics: list[str] = []
-    cells: list[str] = []
-    for example in benchmark.examples():
-        texts.append(example.query.text)
-        topics.append(example.topic or "")
-        # The first row without an outcome ends the list, and so it has fewer entries than there are rows.
-        if tiers and len(cells) == len(texts) - 1 and (cell := _cell(example, tiers)) is not None:
-            cells.append(cell)
-    if not texts:
-        raise ConfigError("benchmark", type(benchmark).__name__, "has no rows", "Give one that has some.")
-    graded = len(cells) == len(texts)
-    strata = cells if graded else topics
+    if isinstance(tiers, str) or len(set(tiers or ())) != len(tiers or ()):
+        problem = "not a list of models, or one stands twice"
+        raise ConfigError("tiers", repr(tiers), problem, "Name each model once, cheapest first.")
+    texts, strata, kind = _read(benchmark, tiers or ())
     shares = {TRAIN: 1.0 - test_share, TEST: float(test_share)}
     codes = split(texts, strata, shares=shares, seed=seed).codes.astype(np.uint8)
     return Division(
         test_share=float(test_share),
         seed=seed,
-        strata="joint cell" if graded else "topic" if any(topics) else "nothing",
+        strata=kind,
         counts=_count(strata, codes),
         codes=codes,
         hashes=np.fromiter((query_hash(text) for text in texts), dtype=np.uint64, count=len(texts)),
@@ -186,6 +177,24 @@ def write_parts(benchmark: Benchmark, division: Division, stem: str | os.PathLik
             problem = f"cannot be written ({error.strerror})"
             raise ConfigError("output", str(file), problem, "Choose another place.") from error
     return FrozenMapping(files)
+
+
+def _read(benchmark: Benchmark, tiers: Sequence[str]) -> tuple[list[str], list[str], str]:
+    """Read every row's text and stratum, and name what the strata are."""
+    texts: list[str] = []
+    topics: list[str] = []
+    cells: list[str] = []
+    for example in benchmark.examples():
+        texts.append(example.query.text)
+        topics.append(example.topic or "")
+        # The first row without an outcome ends the list, and so it has fewer entries than there are rows.
+        if tiers and len(cells) == len(texts) - 1 and (cell := _cell(example, tiers)) is not None:
+            cells.append(cell)
+    if not texts:
+        raise ConfigError("benchmark", type(benchmark).__name__, "has no rows", "Give one that has some.")
+    if len(cells) == len(texts):
+        return texts, cells, "joint cell"
+    return texts, topics, "topic" if any(topics) else "nothing"
 
 
 def _code(part: str) -> int:

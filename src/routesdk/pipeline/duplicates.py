@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import attrs
 import numpy as np
@@ -37,6 +38,8 @@ _PASSAGE_WORDS = 60
 _SHORT_QUESTION_WORDS = 10
 _SHARED_OPTIONS = 0.5
 _FEWEST_SHARED_OPTIONS = 2
+# Up to here every pair is tried.
+_FEW_PAIRS = 10_000
 # An option that more questions share ("None of the above") says nothing.
 _COMMON_OPTION = 200
 
@@ -218,10 +221,25 @@ def _linked(one: list[int], two: list[int], questions: Sequence[Question]) -> It
     if not (_leans_on_options(questions[one[0]]) or _leans_on_options(questions[two[0]])):
         yield one[0], two[0]  # the rows of each text are linked among themselves already
         return
+    few = len(one) * len(two) <= _FEW_PAIRS
+    for left, right in product(one, two) if few else _meeting(one, two, questions):
+        if _options_agree(questions[left], questions[right]):
+            yield left, right
+
+
+def _meeting(one: list[int], two: list[int], questions: Sequence[Question]) -> Iterator[tuple[int, int]]:
+    """Pair the rows of two texts that share an option, or of which one has none, without trying all pairs."""
+    holders: defaultdict[str, list[int]] = defaultdict(list)
+    for right in two:
+        for option in questions[right].options:
+            holders[option].append(right)
+    bare = [right for right in two if not questions[right].options]
     for left in one:
-        for right in two:
-            if _options_agree(questions[left], questions[right]):
-                yield left, right
+        shared = [holders[option] for option in questions[left].options if option in holders]
+        found = {right for rows in shared if len(rows) <= _COMMON_OPTION for right in rows}
+        # A row without options agrees with all others; such rows are few.
+        partners = sorted(found) + bare if questions[left].options else two
+        yield from ((left, right) for right in partners)
 
 
 def _leans_on_options(question: Question) -> bool:

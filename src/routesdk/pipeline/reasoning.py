@@ -92,7 +92,8 @@ def leaked(reason: str, query: QueryLike, reference: str | None, answers: Sequen
     endings and a typo; a name of it; its numbers, also as words, and dates in another
     form; of longer texts also a quotation, or most of their words. Words and numbers
     that the query itself says do not count, unless a sentence says that they are the
-    answer. A paraphrase ("the capital of France" for Paris) is not found.
+    answer. A paraphrase ("the capital of France" for Paris) is not found; nor is a part of
+    a text in a script without blanks between words.
 
     Args:
         reason: What an analyst wrote.
