@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import cache
 from typing import cast
@@ -14,51 +13,22 @@ from typing import cast
 import attrs
 import google.genai as genai
 import httpx2
-import pydantic
-from google.genai import errors, types
+from google.genai import types
 
 from routesdk.connection import LoopClients, until
-from routesdk.errors import BackendError
+from routesdk.plugins.google.failure import CAUGHT, NAME, failure_of
 from routesdk.provider import (
     api_key,
-    broken_off,
     conversation,
     counted,
-    never_sent,
     plain,
-    refused,
-    stated_wait_s,
-    timed_out,
     unreadable,
     withheld,
-    without_keys,
 )
 from routesdk.types import Answer, Chunk, Request, Usage
 
-NAME = "gemini"
-
 # The reasons that are a filter's. Source: google-genai 3.6.1, types.FinishReason.
 _FILTERED = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"})
-
-# The client reads replies without checking their form first: another form ends in one of these.
-_UNREADABLE = (
-    errors.UnknownApiResponseError,
-    json.JSONDecodeError,
-    pydantic.ValidationError,
-    UnicodeError,
-    AttributeError,
-    TypeError,
-    LookupError,
-)
-_CAUGHT = (
-    TimeoutError,
-    errors.APIError,
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    OSError,
-    ValueError,
-    *_UNREADABLE,
-)
 
 
 class GeminiBackend:
@@ -90,8 +60,8 @@ class GeminiBackend:
                     model=request.model, contents=contents, config=config
                 )
             return _answer(request, response, time.perf_counter() - started)
-        except _CAUGHT as error:
-            failure = _failure(error, request.timeout_s, opened.key)
+        except CAUGHT as error:
+            failure = failure_of(error, request.timeout_s, opened.key)
         # Not within the handler: what the client raised quotes the request, and the key may be in it.
         raise failure
 
@@ -107,8 +77,8 @@ class GeminiBackend:
                 async for piece in pieces:
                     yield piece
             return
-        except _CAUGHT as error:
-            failure = _failure(error, request.timeout_s, opened.key)
+        except CAUGHT as error:
+            failure = failure_of(error, request.timeout_s, opened.key)
         raise failure
 
     def _open(self) -> _Opened:
@@ -117,7 +87,8 @@ class GeminiBackend:
         # unbounded, since whoever calls bounds how many calls are made at once.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
         trust = _trust()
-        http = httpx2.AsyncClient(limits=limits, follow_redirects=True, verify=trust)
+        # It follows no redirection, which could lead the key elsewhere.
+        http = httpx2.AsyncClient(limits=limits, verify=trust)
         options = types.HttpOptions(
             base_url=self._base_url,
             retry_options=types.HttpRetryOptions(attempts=1),
@@ -274,42 +245,3 @@ def _usage(metadata: types.GenerateContentResponseUsageMetadata | None, latency_
         cached_input_tokens=metadata.cached_content_token_count,
         latency_s=latency_s,
     )
-
-
-def _failure(error: BaseException, timeout_s: float, key: str) -> BackendError:
-    """Return what an exception of the client means."""
-    if isinstance(error, errors.APIError):
-        return _refusal(error, key)
-    if isinstance(error, (TimeoutError, httpx2.TimeoutException)) and not never_sent(error):
-        return timed_out(NAME, timeout_s)
-    if isinstance(error, httpx2.HTTPError | httpx2.InvalidURL | OSError):
-        return broken_off(NAME, error, keys=(key,))
-    if isinstance(error, _UNREADABLE):
-        return unreadable(NAME, f"{type(error).__name__}: {error}", keys=(key,))
-    # An error of values before anything was sent: a model's name, or an address, that cannot be one.
-    return BackendError(NAME, without_keys(f"{error}", key))
-
-
-def _refusal(error: errors.APIError, key: str) -> BackendError:
-    """Return the error for an error body; a stream may hold one after the status 200."""
-    headers = getattr(error.response, "headers", None) or {}
-    details = _details(error.details)
-    waits = [each.get("retryDelay") for each in details if "retryDelay" in each]
-    wait_s = stated_wait_s(headers.get("retry-after"))
-    if wait_s is None and waits:
-        wait_s = stated_wait_s(str(waits[0]))
-    status = error.code if isinstance(error.code, int) else 500
-    message = without_keys(f"{error.status or ''} {error.message or ''}".strip(), key)
-    # Google bills no call that failed, also where its own servers stand behind a gateway.
-    # Source: ai.google.dev/gemini-api/docs/billing, "Am I charged for failed requests?"
-    failure = refused(NAME, status, message, retry_after_s=wait_s, gateway=False)
-    if any(each.get("reason") == "API_KEY_INVALID" for each in details):
-        # It comes as a 400.
-        failure = BackendError(NAME, failure.problem, denied=True)
-    return failure
-
-
-def _details(body: object) -> list[Mapping[str, object]]:
-    inner = body.get("error", body) if isinstance(body, Mapping) else None
-    found = inner.get("details") if isinstance(inner, Mapping) else None
-    return [cast("Mapping[str, object]", each) for each in found or [] if isinstance(each, Mapping)]

@@ -29,7 +29,7 @@ async def _close(suffix: str) -> None:
     # It notes calls down in the background, and would complain of the rest in the next loop.
     await GLOBAL_LOGGING_WORKER.clear_queue()
     held = litellm.in_memory_llm_clients_cache.cache_dict
-    for key in [each for each in held if each.endswith(suffix)]:
+    for key in [each for each in held if suffix and each.endswith(suffix)]:
         closing = held.pop(key).close()
         if inspect.isawaitable(closing):
             await closing
