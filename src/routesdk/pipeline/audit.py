@@ -132,15 +132,14 @@ def audit_judge(
     if error is not None or found is None:
         raise JudgeError(name, f"it raised {type(error).__name__}: {error}") from error
     said, probes = found
-    systems = dict.fromkeys(row.system for row in data.rows)
-    rows_of = {system: [at for at, row in enumerate(data.rows) if row.system == system] for system in systems}
+    rows_of: dict[str, list[int]] = {}
+    for at, row in enumerate(data.rows):
+        rows_of.setdefault(row.system, []).append(at)
     return JudgeAudit(
         judge=name,
         overall=_compare("", range(len(said)), data, said, settings),
         systems=tuple(_compare(system, rows, data, said, settings) for system, rows in rows_of.items()),
-        unscored_reasons=dict(
-            Counter(each.reason for each in said if isinstance(each, Unscored)).most_common(_MOST_REASONS)
-        ),
+        unscored_reasons=_unscored(said),
         reasons=_reasons(data, said),
         probes=probes,
     )
@@ -219,6 +218,11 @@ def _compare(
 def _label(grade: Grade, data: AuditData) -> str:
     """Return a grade as it is compared: as not correct where the record tells no abstentions from errors."""
     return grade.value if data.three_way or grade is Grade.CORRECT else Grade.INCORRECT.value
+
+
+def _unscored(said: Sequence[Verdict | Unscored]) -> Mapping[str, int]:
+    given = Counter(each.reason for each in said if isinstance(each, Unscored))
+    return dict(given.most_common(_MOST_REASONS))
 
 
 def _reasons(data: AuditData, said: Sequence[Verdict | Unscored]) -> tuple[ReasonCount, ...]:
