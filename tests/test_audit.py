@@ -161,7 +161,12 @@ def test_a_judge_that_goes_by_names_is_found_out() -> None:
     assert (order.share.value, order.share.low, order.share.high) == (0.0, 0.0, 0.0)
     assert name.moved == 2
     assert all("GPT-4" in each.change for each in name.examples)
-    assert (name.examples[0].before, name.examples[0].after) == ("INCORRECT", "CORRECT")
+    first = name.examples[0]
+    assert (first.before, first.after) == ("INCORRECT", "CORRECT")
+    assert (first.question_id, first.system) == (
+        data().rows[first.row].question_id,
+        data().rows[first.row].system,
+    )
 
 
 def test_every_name_and_frame_keeps_the_answer_whole() -> None:
@@ -412,6 +417,21 @@ def test_a_wrong_command_line_says_what_to_write(rows: Path, arguments: tuple[st
 
     assert isinstance(result.exception, RouteSDKError)
     assert key in str(result.exception)
+
+
+def test_the_command_audits_answers_that_people_have_graded(data_folder: Path) -> None:
+    result = run(
+        "--data", str(data_folder / "evouna_nq.jsonl.gz"), "-j", "lexical", "--limit", "60", "--json"
+    )
+
+    found = json.loads(result.stdout)
+    assert found["data"]["questions"] == 60
+    assert found["overall"]["rows"] == found["data"]["rows"]
+    assert found["overall"]["kappa"]["value"] > 0.6
+    assert {each["system"] for each in found["systems"]} == {"fid", "gpt35", "chatgpt", "gpt4", "newbing"}
+    order, name = found["probes"]
+    assert order["moved"] == 0
+    assert name["share"]["value"] < 0.05
 
 
 def test_a_part_of_a_plugin_can_be_audited() -> None:

@@ -125,13 +125,7 @@ def audit_judge(
     """
     _not_in_a_loop()
     grading = Grading(name=name, judge=judge, concurrency=settings.concurrency, progress=progress)
-    # One loop for all passes: a client that a backend keeps open lives in the loop that opened it.
-    found, error = attempt(_run_in_loop, _passes(grading, data, settings))
-    if isinstance(error, RouteSDKError):
-        raise error
-    if error is not None or found is None:
-        raise JudgeError(name, f"it raised {type(error).__name__}: {error}") from error
-    said, probes = found
+    said, probes = _isolated(grading, data, settings)
     rows_of: dict[str, list[int]] = {}
     for at, row in enumerate(data.rows):
         rows_of.setdefault(row.system, []).append(at)
@@ -157,6 +151,16 @@ def _not_in_a_loop() -> None:
 _Passes = tuple[list[Verdict | Unscored], tuple[Probe, ...]]
 
 
+def _isolated(grading: Grading, data: AuditData, settings: AuditSettings) -> _Passes:
+    # One loop for all passes: a client that a backend keeps open lives in the loop that opened it.
+    found, error = attempt(_run_in_loop, _passes(grading, data, settings))
+    if isinstance(error, RouteSDKError):
+        raise error
+    if error is not None or found is None:
+        raise JudgeError(grading.name, f"it raised {type(error).__name__}: {error}") from error
+    return found
+
+
 def _run_in_loop(passes: Coroutine[None, None, _Passes]) -> _Passes:
     return asyncio.run(passes)
 
@@ -175,8 +179,8 @@ async def _passes(grading: Grading, data: AuditData, settings: AuditSettings) ->
             [said[at] for at in order],
             after,
             [change for _, change in variants],
-            rows=order,
-            groups=[data.rows[at].question_id for at in order],
+            numbers=order,
+            rows=[data.rows[at] for at in order],
             resamples=settings.resamples,
             seed=settings.seed,
         )
