@@ -51,7 +51,7 @@ class LexicalJudge:
             return Verdict(Grade.INCORRECT, "the answer lists candidates and chooses none")
         folded = fold(answer)
         phrase, at = declines(folded)
-        if found.correct and phrase and len(answer) <= _LONGEST_REFUSAL:
+        if found.correct and phrase and not declines(fold(reference))[0] and len(answer) <= _LONGEST_REFUSAL:
             # "I cannot say whether it was Paris" names Paris, and answers nothing.
             found = compare(wanted, asked, Passage.of(without_refusals(answer)))
         if found.correct:

@@ -19,6 +19,7 @@ _MOST = 0.6
 _ASKS_FOR_A_PERSON_TEXT = """who whom whose kdo koho komu wer wen qui quien chi quem kto кто actor actress
 singer author artist name person"""
 _ASKS_FOR_A_PERSON = frozenset(_ASKS_FOR_A_PERSON_TEXT.split())
+_IS = frozenset(("ist", "war", "est", "fue", "era", "foi", "byl", "byla", "jest", "это", "был", "была"))
 _ASKS_FOR_ALL = frozenset(("full", "birth", "complete"))
 
 
@@ -60,21 +61,21 @@ def _sought(
 def _together(spots: list[list[int]], passage: Passage) -> Found:
     """Tell whether the words stand near each other somewhere, and are not denied there."""
     window = 3 * len(spots) + 12
-    near = no = False
+    near = False
     for place in min(spots, key=len):
-        if all(_distance(each, place) <= window for each in spots):
+        found = [_nearest(each, place) for each in spots]
+        if max(found) - min(found) <= window:
             near = True
-            no = denied(passage, place)
-            if not no:
+            if not denied(passage, min(found), max(found)):
                 return hit("every word of the reference")
     if near:
         return miss("the answer names the reference, and denies it")
     return miss("the reference's words stand far apart")
 
 
-def _distance(places: list[int], place: int) -> int:
+def _nearest(places: list[int], place: int) -> int:
     at = bisect_left(places, place)
-    return min(abs(places[near] - place) for near in (at - 1, at) if 0 <= near < len(places))
+    return min(places[max(0, at - 1) : at + 1], key=lambda other: abs(other - place))
 
 
 def _surname(needed: Sequence[str], last: list[int], asked: frozenset[str], passage: Passage) -> bool:
@@ -83,10 +84,10 @@ def _surname(needed: Sequence[str], last: list[int], asked: frozenset[str], pass
         return False
     initials = {word[0] for word in needed[:-1]}
     for place in last:
-        if denied(passage, place):
+        if denied(passage, place, place):
             continue
         before = passage.tokens[place - 1] if place else STOP
-        if before == STOP or before in FUNCTION_WORDS or before in TITLES or before in asked:
+        if before == STOP or before in FUNCTION_WORDS | TITLES | _IS or before in asked:
             return True
         if any(token[0] in initials for token in passage.tokens[max(0, place - 2) : place]):
             return True
@@ -104,9 +105,9 @@ def _part_alone(
     content = [
         word for word in passage.places if word not in FUNCTION_WORDS and word not in asked and word != STOP
     ]
-    return 0 < len(content) <= _SHORT and all(
-        any(alike(word, own) for own in wanted.words) for word in content
-    )
+    # A letter is no part of a name, and a bare "C" no part of "C++".
+    telling = 0 < len(content) <= _SHORT and any(len(word) > 1 or not word.isascii() for word in content)
+    return telling and all(any(alike(word, own) for own in wanted.words) for word in content)
 
 
 def _mostly(wanted: Accepted, fresh: Sequence[str], spots: list[list[int]]) -> Found | None:
