@@ -94,6 +94,8 @@ def test_words_are_matched_in_whatever_form(
         ("J. K. Rowling", "JK Rowling", C),
         ("Dr. Mushtaq Ahmad", "Mushtaq Ahmad", C),
         ("Sir Henry Cole", "Henry Cole", C),
+        ("Marie and Pierre Curie", "Marie Curie", I),
+        ("Marie and Pierre Curie", "Pierre and Marie Curie", C),
         ("Mariah Carey", "by American singerMariah Careyfor her album", C),
     ],
 )

@@ -33,6 +33,8 @@ def find_phrase(wanted: Accepted, asked: frozenset[str], passage: Passage) -> Fo
         return _together(spots, passage)
     if len(wanted.squeezed) >= 7 and wanted.squeezed in passage.squeezed:
         return hit("every word of the reference, spaced differently")
+    if wanted.joined:
+        return miss("one of the names of the reference is missing")
     if wanted.name and _surname(needed, spots[-1], asked, passage):
         return hit("the surname of the person in the reference")
     if any(spots) and _part_alone(wanted, fresh, spots, asked, passage):
