@@ -125,22 +125,15 @@ def audit_judge(
     """
     _not_in_a_loop()
     grading = Grading(name=name, judge=judge, concurrency=settings.concurrency, progress=progress)
-    # One loop for all passes: a client that a backend keeps open lives in the loop that opened it.
-    found, error = attempt(_run_in_loop, _passes(grading, data, settings))
-    if isinstance(error, RouteSDKError):
-        raise error
-    if error is not None or found is None:
-        raise JudgeError(name, f"it raised {type(error).__name__}: {error}") from error
-    said, probes = found
-    systems = dict.fromkeys(row.system for row in data.rows)
-    rows_of = {system: [at for at, row in enumerate(data.rows) if row.system == system] for system in systems}
+    said, probes = _isolated(grading, data, settings)
+    rows_of: dict[str, list[int]] = {}
+    for at, row in enumerate(data.rows):
+        rows_of.setdefault(row.system, []).append(at)
     return JudgeAudit(
         judge=name,
         overall=_compare("", range(len(said)), data, said, settings),
         systems=tuple(_compare(system, rows, data, said, settings) for system, rows in rows_of.items()),
-        unscored_reasons=dict(
-            Counter(each.reason for each in said if isinstance(each, Unscored)).most_common(_MOST_REASONS)
-        ),
+        unscored_reasons=_unscored(said),
         reasons=_reasons(data, said),
         probes=probes,
     )
@@ -156,6 +149,16 @@ def _not_in_a_loop() -> None:
 
 
 _Passes = tuple[list[Verdict | Unscored], tuple[Probe, ...]]
+
+
+def _isolated(grading: Grading, data: AuditData, settings: AuditSettings) -> _Passes:
+    # One loop for all passes: a client that a backend keeps open lives in the loop that opened it.
+    found, error = attempt(_run_in_loop, _passes(grading, data, settings))
+    if isinstance(error, RouteSDKError):
+        raise error
+    if error is not None or found is None:
+        raise JudgeError(grading.name, f"it raised {type(error).__name__}: {error}") from error
+    return found
 
 
 def _run_in_loop(passes: Coroutine[None, None, _Passes]) -> _Passes:
@@ -176,8 +179,8 @@ async def _passes(grading: Grading, data: AuditData, settings: AuditSettings) ->
             [said[at] for at in order],
             after,
             [change for _, change in variants],
-            rows=order,
-            groups=[data.rows[at].question_id for at in order],
+            numbers=order,
+            rows=[data.rows[at] for at in order],
             resamples=settings.resamples,
             seed=settings.seed,
         )
@@ -219,6 +222,11 @@ def _compare(
 def _label(grade: Grade, data: AuditData) -> str:
     """Return a grade as it is compared: as not correct where the record tells no abstentions from errors."""
     return grade.value if data.three_way or grade is Grade.CORRECT else Grade.INCORRECT.value
+
+
+def _unscored(said: Sequence[Verdict | Unscored]) -> Mapping[str, int]:
+    given = Counter(each.reason for each in said if isinstance(each, Unscored))
+    return dict(given.most_common(_MOST_REASONS))
 
 
 def _reasons(data: AuditData, said: Sequence[Verdict | Unscored]) -> tuple[ReasonCount, ...]:

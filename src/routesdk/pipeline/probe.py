@@ -9,6 +9,7 @@ import attrs
 
 from routesdk.metrics import Interval, agreement_interval
 from routesdk.pipeline.grading import Item
+from routesdk.pipeline.yardstick import AuditRow
 from routesdk.types import Unscored, Verdict
 
 _FRAMES = (
@@ -27,13 +28,17 @@ class Moved:
     """One verdict that a probe moved.
 
     Attributes:
-        row: Index of the row.
+        row: Number of the row among the audit's, from 0.
+        question_id: The question's id.
+        system: Who answered.
         before: The grade without the change, or `UNSCORED`.
         after: The grade with it.
         change: What was changed.
     """
 
     row: int
+    question_id: str
+    system: str
     before: str
     after: str
     change: str
@@ -84,8 +89,8 @@ def compare_probe(
     after: Sequence[Verdict | Unscored],
     changes: Sequence[str],
     *,
-    rows: Sequence[int],
-    groups: Sequence[str],
+    numbers: Sequence[int],
+    rows: Sequence[AuditRow],
     resamples: int,
     seed: int,
 ) -> Probe:
@@ -96,21 +101,29 @@ def compare_probe(
         before: Verdicts without the change, (rows,).
         after: Verdicts with it, (rows,).
         changes: What was changed, (rows,).
-        rows: The rows' numbers in the audit, (rows,).
-        groups: The question of each row, (rows,).
+        numbers: The rows' numbers in the audit, (rows,).
+        rows: The rows; those of one question are drawn together, (rows,).
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
     """
     pairs = [(label_of(one), label_of(two)) for one, two in zip(before, after, strict=True)]
     moved = [
-        Moved(row=row, before=one, after=two, change=change)
-        for row, change, (one, two) in zip(rows, changes, pairs, strict=True)
+        Moved(
+            row=number,
+            question_id=row.question_id,
+            system=row.system,
+            before=one,
+            after=two,
+            change=change,
+        )
+        for number, row, change, (one, two) in zip(numbers, rows, changes, pairs, strict=True)
         if one != two
     ]
     # The share that moved is the share on which the verdict and "it stayed" disagree.
+    questions = [row.question_id for row in rows]
     stayed = ["stayed"] * len(pairs)
     went = ["stayed" if one == two else "moved" for one, two in pairs]
-    same = agreement_interval(went, stayed, groups, resamples=resamples, seed=seed)
+    same = agreement_interval(went, stayed, questions, resamples=resamples, seed=seed)
     share = attrs.evolve(
         same, metric="share moved", value=1 - same.value, low=1 - same.high, high=1 - same.low
     )

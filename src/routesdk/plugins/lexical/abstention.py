@@ -10,8 +10,17 @@ from routesdk.plugins.lexical.letter import fold
 
 _PHRASES = Path(__file__).with_name("abstention.txt").read_text(encoding="utf-8").splitlines()
 # Letters are folded as in a text; what is ASCII may be syntax, such as the class of no blanks, and stays.
-_FOLDED = ("".join(char if char.isascii() else fold(char) for char in line) for line in _PHRASES)
-_FIND = re.compile("|".join(f"(?:{line})" for line in _FOLDED if line.strip() and not line.startswith("#")))
+_FOLDED = [
+    "".join(char if char.isascii() else fold(char) for char in line)
+    for line in _PHRASES
+    if line.strip() and not line.startswith("#")
+]
+# Hangul is folded into its letters, from U+1100 on.
+_UNSPACED = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff]|^<")
+_ANYWHERE = "|".join(line for line in _FOLDED if _UNSPACED.search(line))
+_FROM_A_WORD = "|".join(line for line in _FOLDED if not _UNSPACED.search(line))
+# One test for a word's beginning in front of all saves trying each of them inside words.
+_FIND = re.compile(rf"\b(?:{_FROM_A_WORD})|{_ANYWHERE}")
 # A sentence that declines is near the beginning or the end; a megabyte between them is an answer.
 _SPAN = 4000
 _GUESSES = (

@@ -10,6 +10,7 @@ from routesdk.plugins.lexical.phrase import find_phrase
 from routesdk.plugins.lexical.reference import Accepted, Reference
 
 _ASKS_FOR_A_DAY = frozenset(("day", "month", "date", "exact"))
+_BEFORE, _AFTER = frozenset(("bc", "bce")), frozenset(("ad", "ce"))
 # How far a number may lie from one that calls itself approximate, and from one with decimals.
 _ABOUT_SHARE = 0.03
 _DECIMAL_SHARE = 0.005
@@ -63,6 +64,8 @@ def _date(accepted: Accepted, wanted: Moment, asked: frozenset[str], passage: Pa
 def _number(accepted: Accepted, wanted: float, asked: frozenset[str], passage: Passage) -> Found:
     token = accepted.words[0]
     fresh = [other for other in passage.figures if other not in asked]
+    if _other_era(accepted, passage):
+        return miss("the same number of another era")
     for form in forms(token):
         if form not in passage.places:
             continue
@@ -79,6 +82,14 @@ def _number(accepted: Accepted, wanted: float, asked: frozenset[str], passage: P
             if value is not None and abs(value - wanted) <= share * abs(wanted):
                 return hit("nearly the same number")
     return miss("no number like the reference's")
+
+
+def _other_era(accepted: Accepted, passage: Passage) -> bool:
+    """Tell whether one of both says BC, and the other AD."""
+    for mine, theirs in ((_BEFORE, _AFTER), (_AFTER, _BEFORE)):
+        if not mine.isdisjoint(accepted.words) and mine.isdisjoint(passage.places):
+            return not theirs.isdisjoint(passage.places)
+    return False
 
 
 def _among_first(form: str, asked: frozenset[str], passage: Passage) -> bool:

@@ -9,11 +9,21 @@ from routesdk.plugins.lexical.candidate import hedges
 from routesdk.plugins.lexical.comparison import compare
 from routesdk.plugins.lexical.letter import fold
 from routesdk.plugins.lexical.passage import Passage, cut
-from routesdk.plugins.lexical.reference import LONGEST_WORDS, read_reference
+from routesdk.plugins.lexical.reference import LONGEST_WORDS, Reference, read_reference
 from routesdk.types import Grade, Unscored, Verdict
 
 _LONGEST_REFUSAL = 4000
-_read = lru_cache(maxsize=1024)(read_reference)
+_LONGEST_CACHED = 2000
+
+
+@lru_cache(maxsize=1024)
+def _read(reference: str) -> Reference:
+    return read_reference(reference)
+
+
+@lru_cache(maxsize=1024)
+def _asked(question: str) -> frozenset[str]:
+    return frozenset(cut(question))
 
 
 class LexicalJudge:
@@ -25,7 +35,7 @@ class LexicalJudge:
 
     def judge(self, question: str, reference: str, answer: str) -> Verdict | Unscored:
         """Grade an answer, outside an event loop."""
-        wanted = _read(reference)
+        wanted = (_read if len(reference) <= _LONGEST_CACHED else read_reference)(reference)
         if wanted.length > LONGEST_WORDS:
             return Unscored(
                 f"the reference has more than {LONGEST_WORDS} words: an answer need not repeat them"
@@ -35,13 +45,13 @@ class LexicalJudge:
         if not answer.strip():
             return Verdict(Grade.ABSTAINED, "the answer is empty")
         passage = Passage.of(answer)
-        asked = frozenset(cut(question))
+        asked = (_asked if len(question) <= _LONGEST_CACHED else _asked.__wrapped__)(question)
         found = compare(wanted, asked, passage)
         if found.correct and hedges(answer, wanted, asked):
             return Verdict(Grade.INCORRECT, "the answer lists candidates and chooses none")
         folded = fold(answer)
         phrase, at = declines(folded)
-        if found.correct and phrase and len(answer) <= _LONGEST_REFUSAL:
+        if found.correct and phrase and not declines(fold(reference))[0] and len(answer) <= _LONGEST_REFUSAL:
             # "I cannot say whether it was Paris" names Paris, and answers nothing.
             found = compare(wanted, asked, Passage.of(without_refusals(answer)))
         if found.correct:

@@ -24,7 +24,8 @@ _TOKEN = re.compile(
     |(?P<initials>(?:[^\W\d_]\.\s?){2,8})
     |(?P<ideograph>[\u3040-\u30ff\u3400-\u9fff])
     |(?P<word>[^\W\d_\u3040-\u30ff\u3400-\u9fff]+(?:'[^\W\d_]+)*)
-    |(?P<sign>[%$€£°+&])
+    |(?P<minus>(?<![\w.,)/])-(?=\d))
+    |(?P<sign>[%$€£°+&\#])
     |(?P<stop>(?<!\b\d)(?<!\b\d\d)\.+(?=\s|$|["')\]*])|[!?…;]+(?=\s|$|["')\]*])|[。！？]|\n+)
     """,
     re.VERBOSE,
@@ -34,7 +35,16 @@ _GLUED = re.compile(r"(?<=[a-z]{3})(?=[A-Z])")
 # Where a point was taken for the end of a sentence: `12. 9 km`.
 _TORN = re.compile(r"(?<![\d.])(\d{1,3})\. (\d{1,2})(?![\d.])")
 _DIGITS = re.compile(r"\d+")
-_SIGNS = {"%": "percent", "$": "dollar", "€": "euro", "£": "pound", "°": "degree", "+": "plus", "&": "and"}
+_SIGNS = {
+    "%": "percent",
+    "$": "dollar",
+    "€": "euro",
+    "£": "pound",
+    "°": "degree",
+    "+": "plus",
+    "&": "and",
+    "#": "sharp",
+}
 STOP = "\n"
 """Stands in a passage where a sentence ends."""
 
@@ -57,6 +67,8 @@ def cut(text: str) -> list[str]:
             tokens.extend((piece[:4], piece[:2] + piece[5:] if piece[5:] > piece[2:4] else plain(piece[5:])))
         elif kind == "digits":
             tokens.append(plain(piece))
+        elif kind == "minus":
+            tokens.append("minus")
         elif kind == "initials":
             tokens.append("".join(filter(str.isalpha, piece)))
         else:

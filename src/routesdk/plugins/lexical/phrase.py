@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
+from functools import lru_cache
 
 from routesdk.plugins.lexical.denial import denied
 from routesdk.plugins.lexical.likeness import alike
@@ -12,22 +14,27 @@ from routesdk.plugins.lexical.reference import FUNCTION_WORDS, TITLES, Accepted
 
 # An answer of no more different words than this can be part of a reference and nothing else.
 _SHORT = 4
+_MOST_CACHED = 200
 _MOST = 0.6
 _ASKS_FOR_A_PERSON_TEXT = """who whom whose kdo koho komu wer wen qui quien chi quem kto кто actor actress
 singer author artist name person"""
 _ASKS_FOR_A_PERSON = frozenset(_ASKS_FOR_A_PERSON_TEXT.split())
+_IS = frozenset(("ist", "war", "est", "fue", "era", "foi", "byl", "byla", "jest", "это", "был", "была"))
 _ASKS_FOR_ALL = frozenset(("full", "birth", "complete"))
 
 
 def find_phrase(wanted: Accepted, asked: frozenset[str], passage: Passage) -> Found:
     """Look for the words of an accepted answer that the question does not hold already."""
-    needed = _needed(wanted)
-    fresh = [word for word in needed if not any(alike(word, other) for other in asked)] or needed
+    # Several answers to one question are graded one after another, and a question is rarely long.
+    sought = _sought if len(asked) <= _MOST_CACHED else _sought.__wrapped__
+    needed, fresh = sought(wanted.words, wanted.name, asked)
     spots = [passage.spots(word) for word in fresh]
     if all(spots):
         return _together(spots, passage)
     if len(wanted.squeezed) >= 7 and wanted.squeezed in passage.squeezed:
         return hit("every word of the reference, spaced differently")
+    if wanted.joined:
+        return miss("one of the names of the reference is missing")
     if wanted.name and _surname(needed, spots[-1], asked, passage):
         return hit("the surname of the person in the reference")
     if any(spots) and _part_alone(wanted, fresh, spots, asked, passage):
@@ -39,44 +46,50 @@ def find_phrase(wanted: Accepted, asked: frozenset[str], passage: Passage) -> Fo
     )
 
 
-def _needed(wanted: Accepted) -> list[str]:
-    """Return its words without titles and, in a name, initials."""
-    initial = 1 if wanted.name else 0
-    return [
-        word for word in wanted.words if word not in TITLES and (len(word) > initial or not word.isalpha())
-    ] or list(wanted.words)
+@lru_cache(maxsize=4096)
+def _sought(
+    words: tuple[str, ...], name: bool, asked: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words without titles and, in a name, initials; and those of them that the question lacks."""
+    initial = 1 if name else 0
+    needed = tuple(
+        word for word in words if word not in TITLES and (len(word) > initial or not word.isalpha())
+    )
+    needed = needed or words
+    fresh = tuple(word for word in needed if not any(alike(word, other) for other in asked))
+    return needed, fresh or needed
 
 
 def _together(spots: list[list[int]], passage: Passage) -> Found:
     """Tell whether the words stand near each other somewhere, and are not denied there."""
     window = 3 * len(spots) + 12
-    near = no = False
+    near = False
     for place in min(spots, key=len):
-        if all(_distance(each, place) <= window for each in spots):
+        found = [_nearest(each, place) for each in spots]
+        if max(found) - min(found) <= window:
             near = True
-            no = denied(passage, place)
-            if not no:
+            if not denied(passage, min(found), max(found)):
                 return hit("every word of the reference")
     if near:
         return miss("the answer names the reference, and denies it")
     return miss("the reference's words stand far apart")
 
 
-def _distance(places: list[int], place: int) -> int:
+def _nearest(places: list[int], place: int) -> int:
     at = bisect_left(places, place)
-    return min(abs(places[near] - place) for near in (at - 1, at) if 0 <= near < len(places))
+    return min(places[max(0, at - 1) : at + 1], key=lambda other: abs(other - place))
 
 
-def _surname(needed: list[str], last: list[int], asked: frozenset[str], passage: Passage) -> bool:
+def _surname(needed: Sequence[str], last: list[int], asked: frozenset[str], passage: Passage) -> bool:
     """Tell whether a question about a person is answered with the surname, without another first name."""
     if len(needed) < 2 or not asked & _ASKS_FOR_A_PERSON or asked & _ASKS_FOR_ALL:
         return False
     initials = {word[0] for word in needed[:-1]}
     for place in last:
-        if denied(passage, place):
+        if denied(passage, place, place):
             continue
         before = passage.tokens[place - 1] if place else STOP
-        if before == STOP or before in FUNCTION_WORDS or before in TITLES or before in asked:
+        if before == STOP or before in FUNCTION_WORDS | TITLES | _IS or before in asked:
             return True
         if any(token[0] in initials for token in passage.tokens[max(0, place - 2) : place]):
             return True
@@ -84,7 +97,7 @@ def _surname(needed: list[str], last: list[int], asked: frozenset[str], passage:
 
 
 def _part_alone(
-    wanted: Accepted, fresh: list[str], spots: list[list[int]], asked: frozenset[str], passage: Passage
+    wanted: Accepted, fresh: Sequence[str], spots: list[list[int]], asked: frozenset[str], passage: Passage
 ) -> bool:
     """Tell whether an answer is a part of the reference, with its numbers, and nothing else."""
     if _lacks_number(fresh, spots):
@@ -94,12 +107,12 @@ def _part_alone(
     content = [
         word for word in passage.places if word not in FUNCTION_WORDS and word not in asked and word != STOP
     ]
-    return 0 < len(content) <= _SHORT and all(
-        any(alike(word, own) for own in wanted.words) for word in content
-    )
+    # A letter is no part of a name, and a bare "C" no part of "C++".
+    telling = 0 < len(content) <= _SHORT and any(len(word) > 1 or not word.isascii() for word in content)
+    return telling and all(any(alike(word, own) for own in wanted.words) for word in content)
 
 
-def _mostly(wanted: Accepted, fresh: list[str], spots: list[list[int]]) -> Found | None:
+def _mostly(wanted: Accepted, fresh: Sequence[str], spots: list[list[int]]) -> Found | None:
     """Accept most of three words or more, and half of a description; never without its numbers."""
     found = sum(map(bool, spots))
     if _lacks_number(fresh, spots):
@@ -112,7 +125,7 @@ def _mostly(wanted: Accepted, fresh: list[str], spots: list[list[int]]) -> Found
     return None
 
 
-def _lacks_number(fresh: list[str], spots: list[list[int]]) -> bool:
+def _lacks_number(fresh: Sequence[str], spots: list[list[int]]) -> bool:
     return any(word[0].isdigit() and not places for word, places in zip(fresh, spots, strict=True))
 
 

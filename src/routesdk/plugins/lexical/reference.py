@@ -51,6 +51,8 @@ _BESIDE_DATES_TEXT = """year early late mid circa c ad ce about since until mond
 thursday friday saturday sunday"""
 _BESIDE_DATES = frozenset(_BESIDE_DATES_TEXT.split())
 _WORD = re.compile(r"[^\W\d_]+")
+# As in "Marie and Pierre Curie"; a title has smaller words around its "and".
+_JOINED = re.compile(r"[A-Z][\w.'-]+ (?:and|&) [A-Z]")
 _DECADE = re.compile(r"0'?s\b")
 
 
@@ -67,6 +69,7 @@ class Accepted:
         name: Whether it looks like a name.
         head: The words before the first comma of a name: a place, before what it lies in.
         description: Whether it has no capital letter, and so is no name.
+        joined: Whether it joins two names by "and", both of which are wanted.
     """
 
     words: tuple[str, ...]
@@ -77,6 +80,7 @@ class Accepted:
     name: bool = False
     head: tuple[str, ...] = ()
     description: bool = False
+    joined: bool = False
 
     @property
     def squeezed(self) -> str:
@@ -170,6 +174,7 @@ def _accepted(text: str) -> Accepted | None:
         name=name,
         head=tuple(token for token in head if token not in FUNCTION_WORDS and token != STOP),
         description=not any(map(str.isupper, text)),
+        joined=bool(_JOINED.search(text)),
     )
 
 
