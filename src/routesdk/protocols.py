@@ -113,8 +113,11 @@ class PromptedJudge(Judge, Protocol):
         """Write the request; it holds question, reference and this one answer, and nothing else."""
         ...
 
-    def read(self, reply: Answer) -> Verdict | Unscored:
-        """Read the reply; `Unscored` where no grade can be read, never a guess."""
+    def read(self, reply: Answer, answer: str) -> Verdict | Unscored:
+        """Read the reply about an answer; `Unscored` where no grade can be read, never a guess.
+
+        The answer is there for what the verdict must say of it: that only a part of it was judged.
+        """
         ...
 
 

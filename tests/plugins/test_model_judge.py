@@ -63,7 +63,7 @@ def grade(judge: ModelJudge, answer: str = "It is Paris.", reference: str = "Par
 
 
 def read(text: str, finish_reason: str = "stop") -> Verdict | Unscored:
-    return judge_with(Scripted()).read(Answer(text=text, model="m", finish_reason=finish_reason))
+    return judge_with(Scripted()).read(Answer(text=text, model="m", finish_reason=finish_reason), "")
 
 
 def test_both_judges_are_offered_and_can_be_paid_for_by_others() -> None:

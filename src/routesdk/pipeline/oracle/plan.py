@@ -83,6 +83,10 @@ class Plan:
             timeout_s=config.timeout_s,
         )
 
+    def in_time(self, request: Request) -> Request:
+        """Return a judge's or an analyst's request with the run's deadline."""
+        return attrs.evolve(request, timeout_s=self.config.timeout_s)
+
     def row_digest(self, example: Example) -> str:
         """Return what changes with the question, its reference and everything that is asked about them."""
         row = {key: value for key, value in example_to_row(example).items() if key != "outcomes"}

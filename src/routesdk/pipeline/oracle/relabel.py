@@ -187,7 +187,7 @@ class _Regrader:
         reply = self._view.reply(key)
         if reply is None:
             return Unscored("this judge has given no verdict on it yet, and relabelling makes no call")
-        return judge.read(reply)
+        return judge.read(reply, answer)
 
 
 def _spell(work: Work) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import attrs
 
 from routesdk.errors import BackendError, RouteSDKError, RunStoppedError
-from routesdk.host import attempt_async
+from routesdk.host import attempt, attempt_async
 from routesdk.journal import Row, TierOutcome
 from routesdk.pipeline.oracle.caller import Caller
 from routesdk.pipeline.oracle.pace import backoff_s
@@ -125,7 +125,7 @@ class RowWorker:
                 if not isinstance(verdict, (Verdict, Unscored)):
                     raise _broken("judge", judge, f"returned {type(verdict).__name__}")
                 return verdict, None
-            request = judge.request(question, reference, answer)
+            request = self._plan.in_time(_sound("judge", judge, judge.request, question, reference, answer))
             key: bytes | None = None
             verdict = Unscored("the judge was not asked")
             for sample in range(_SAMPLES):
@@ -137,7 +137,7 @@ class RowWorker:
                     prompt_version=judge.prompt_version,
                     sample=sample,
                 )
-                verdict = judge.read(reply)
+                verdict = _sound("judge", judge, judge.read, reply, answer)
                 if isinstance(verdict, Verdict):
                     break
             return verdict, key
@@ -157,12 +157,12 @@ class RowWorker:
             else:
                 _, reply = await self._caller.ask(
                     line,
-                    analyst.request(query),
+                    self._plan.in_time(_sound("analyst", analyst, analyst.request, query)),
                     role="reason",
                     row=row.example.id,
                     prompt_version=analyst.prompt_version,
                 )
-                reason = analyst.read(reply)
+                reason = _sound("analyst", analyst, analyst.read, reply)
         except BackendError as error:
             return "", f"no reason came: {error.problem}"
         return reason, "" if reason.strip() else "the analyst wrote no reason"
@@ -188,6 +188,18 @@ class RowWorker:
             part = getattr(call, "__self__", call)
             said = str(error) if isinstance(error, RouteSDKError) else f"{type(error).__name__}: {error}"
             raise _broken(kind, part, f"raised {said}") from error
+
+
+def _sound(kind: str, part: object, call: Callable[..., T], *arguments: object) -> T:
+    """Call a method of a part that must not raise.
+
+    Raises:
+        RunStoppedError: It did: a bug that every row would meet.
+    """
+    result, error = attempt(call, *arguments)
+    if error is not None:
+        raise _broken(kind, part, f"raised {type(error).__name__}: {error}") from error
+    return result  # type: ignore[return-value]
 
 
 def _broken(kind: str, part: object, did: str) -> RunStoppedError:

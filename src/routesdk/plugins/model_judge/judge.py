@@ -63,10 +63,11 @@ class ModelJudge:
             timeout_s=self.timeout_s,
         )
 
-    def read(self, reply: Answer) -> Verdict | Unscored:
+    def read(self, reply: Answer, answer: str) -> Verdict | Unscored:
         """Read a reply: one JSON object with a known grade and a reason, bare or in one code fence.
 
-        Nothing else counts: a grade that merely stands somewhere in a text is no verdict.
+        Nothing else counts: a grade that merely stands somewhere in a text is no
+        verdict. The reason says where only a part of the answer was judged.
         """
         text = reply.text
         if len(text) > _LONGEST_REPLY:
@@ -83,7 +84,7 @@ class ModelJudge:
         grade, reason = said["grade"], said["reason"]
         if not isinstance(grade, str) or grade not in _GRADES or not isinstance(reason, str):
             return Unscored(f"the judge's reply has no grade that there is, or no reason: {text[:80]!r}")
-        return Verdict(_GRADES[grade], " ".join(reason.split())[:_LONGEST_REASON])
+        return self._noted(Verdict(_GRADES[grade], " ".join(reason.split())[:_LONGEST_REASON]), answer)
 
     async def grade(self, question: str, reference: str, answer: str) -> Verdict | Unscored:
         """Ask the model; a reply that cannot be read is asked for once more.
@@ -103,13 +104,13 @@ class ModelJudge:
         said: Verdict | Unscored = Unscored("the judge was not asked")
         for _ in range(2):
             try:
-                said = self.read(await self._asked.generate(request))
+                said = self.read(await self._asked.generate(request), answer)
             except BackendError as error:
                 if not error.blocked:
                     raise
                 return Unscored(f"a safety filter withheld the judge's reply: {error.problem}")
             if isinstance(said, Verdict):
-                return self._noted(said, answer)
+                break
         return said
 
     @cached_property
