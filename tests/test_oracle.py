@@ -253,6 +253,26 @@ def test_a_row_whose_call_fails_for_good_is_unscored_with_its_reason_and_can_be_
     assert len(grades(tmp_path)) == done.total
 
 
+def test_a_model_that_refuses_everything_stops_the_run_before_the_others_are_paid_for_nothing(
+    tmp_path: Path,
+) -> None:
+    def reply(request: Request) -> str | BackendError:
+        return (
+            BackendError("scripted", "404: no such model") if request.model == LARGE else answer_to(request)
+        )
+
+    oracle = Oracle(reply=reply)
+    with pytest.raises(RunStoppedError, match=f"has refused 20 requests to '{LARGE}'.*404"):
+        run(tmp_path, oracle, count=200, concurrency=2)
+    assert len(oracle.asked) < 2 * 20 + 10
+    with JournalView.open(tmp_path / "oracle.sqlite") as view:
+        assert view.counts()[0] < 20
+    # Once it has answered, a refusal is the matter of one row.
+    run(tmp_path, Oracle(), count=200, limit=5)
+    done = run(tmp_path, Oracle(reply=reply), count=200)
+    assert done.done == done.total
+
+
 def test_after_the_last_try_a_call_is_given_up(tmp_path: Path) -> None:
     def reply(request: Request) -> str | BackendError:
         if request.query.text == question(1):

@@ -233,7 +233,8 @@ def test_killed_at_twenty_moments_a_run_exports_what_an_undisturbed_one_does(tmp
     count, killed, disturbed = 400, 0, tmp_path / "disturbed"
     disturbed.mkdir()
     with ProviderServer(reply, latency_s=0.02) as server:
-        whole = settings(tmp_path, PartConfig("openai-compatible", {"base_url": f"{server.url}/v1"}))
+        part = PartConfig("openai-compatible", {"base_url": f"{server.url}/v1"})
+        whole = settings(tmp_path, part, timeout_s=5.0)
         generate(whole, host=make_host(), benchmark=Questions.of(count))
         calls = server.total.answers
         for fraction in _kills(7):
@@ -246,7 +247,7 @@ def test_killed_at_twenty_moments_a_run_exports_what_an_undisturbed_one_does(tmp
             if killed == 20 or process.poll() is not None:
                 break
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.communicate()
             killed += 1
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode()

@@ -135,6 +135,11 @@ class JournalView:
             ).fetchone()
         return found is not None
 
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Return provider and model of everybody who has answered a call."""
+        with telling(self.path):
+            return tuple(self._database.execute("SELECT DISTINCT provider, model FROM call").fetchall())
+
     def ledger(self) -> Ledger:
         """Add up the attempts."""
         with telling(self.path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
 
 import attrs
 
@@ -19,6 +20,8 @@ from routesdk.types import Answer, Request
 
 # Backends keep the deadline themselves; this is for those that do not.
 _GRACE_S = 5.0
+# Requests refused by a model that has never answered one: its name is misspelt, or it is not for us.
+_HOPELESS = 20
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +58,8 @@ class Caller:
         self._attempts = attempts
         self._under_way: dict[bytes, asyncio.Event] = {}
         self._prompts: set[str] = set()
+        self._answering = set(journal.view.models())
+        self._refused: Counter[tuple[str, str]] = Counter()
         self.made = 0
         self.halted: RunStoppedError | None = None
 
@@ -123,13 +128,14 @@ class Caller:
                 used = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
                 line.pace.correct(expected, used)
                 line.pace.breaker.succeeded()
+                self._answering.add((line.provider, request.model))
                 return reply
-            self._judge_failure(line, reply, begun)
+            self._judge_failure(line, request.model, reply, begun)
             if not reply.retryable or tried >= self._attempts:
                 raise reply
             await asyncio.sleep(backoff_s(tried, reply.retry_after_s))
 
-    def _judge_failure(self, line: Line, error: BackendError, begun: float) -> None:
+    def _judge_failure(self, line: Line, model: str, error: BackendError, begun: float) -> None:
         """Tell an outage from a request that nobody could have answered.
 
         Raises:
@@ -141,7 +147,12 @@ class Caller:
             raise self.halted
         if not error.retryable:
             line.pace.breaker.succeeded()
-            return
+            self._refused[line.provider, model] += not error.blocked
+            if (line.provider, model) in self._answering or self._refused[line.provider, model] < _HOPELESS:
+                return
+            problem = f"{error.backend!r} has refused {_HOPELESS} requests to {model!r} and answered none"
+            self.halted = RunStoppedError(f"{problem}; the last error: {error.problem}", fix)
+            raise self.halted
         down_s = line.pace.breaker.failed(begun, error.retry_after_s)
         if down_s is not None:
             minutes = f"{down_s / 60:.0f} minutes"

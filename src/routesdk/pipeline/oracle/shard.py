@@ -65,13 +65,16 @@ async def work_off_in_shards(
             begun_at=begun_at,
         )
 
-    problems = []
+    problems, waited_for = [], set(parts)
     results = iter(executor.map(STAGE, parts)) if parts else iter(())
     while (result := await asyncio.to_thread(next, results, None)) is not None:
         merge(journal, result.output or result.shard)
+        waited_for.discard(result.shard)
         if result.error:
             problems.append(result.error)
         listen(progress())
+    # They may be under way still: the next run takes in what they found out.
+    problems += [f"the executor gave no result for {part.name}" for part in sorted(waited_for)]
     if problems:
         done, _ = journal.view.counts()
         problem = f"{len(problems)} of {len(parts)} parts did not come to their end; the first: {problems[0]}"

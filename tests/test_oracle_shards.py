@@ -1,0 +1,162 @@
+"""Runs mapped over processes: nothing is lost, nothing doubled, whatever becomes of the parts."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+
+from oracles import TIERS, findings
+from routesdk import Component, hookimpl
+from routesdk.config import Config, OracleConfig
+from routesdk.dataset import write_examples
+from routesdk.errors import ConfigError, RunStoppedError
+from routesdk.journal import JournalView
+from routesdk.pipeline.oracle import Progress, generate
+from routesdk.pipeline.oracle.shard import run_part
+from routesdk.protocols import Executor
+from routesdk.testing import FakeJudge, make_examples, make_host
+from routesdk.types import PartConfig, ShardResult
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recorded answers and verdicts of two models, which every process can read."""
+    folder = tmp_path_factory.mktemp("recorded")
+    examples = []
+    for number, each in enumerate(make_examples(60)):
+        outcomes = {
+            tier.model: attrs.evolve(outcome, model=tier.model, answer=f"{tier.model} says {number}")
+            for tier, outcome in zip(TIERS, each.outcomes.values(), strict=False)
+        }
+        examples.append(attrs.evolve(each, reference=f"reference {number}", outcomes=outcomes))
+    write_examples(folder / "answers.jsonl", examples)
+    return folder / "answers.jsonl"
+
+
+def config(folder: Path, recorded: Path, **changes: object) -> Config:
+    part = PartConfig("recorded", {"path": str(recorded)})
+    described: dict[str, object] = {
+        "benchmark": part,
+        "backend": part,
+        "judge": part,
+        "tiers": TIERS,
+        "journal": folder / "oracle.sqlite",
+        **changes,
+    }
+    return Config(oracle=OracleConfig(**described))  # type: ignore[arg-type]
+
+
+def test_there_is_something_to_test_with(recorded: Path, tmp_path: Path) -> None:
+    done = generate(config(tmp_path, recorded), host=make_host())
+
+    assert done.total > 40
+    assert len(findings(tmp_path / "oracle.sqlite")) == done.total
+
+
+@pytest.mark.parametrize("executor", [PartConfig("local"), PartConfig("local", {"workers": 3})])
+def test_parts_find_out_what_one_run_does(recorded: Path, tmp_path: Path, executor: PartConfig) -> None:
+    generate(config(tmp_path, recorded, journal=tmp_path / "whole.sqlite"), host=make_host())
+    heard: list[Progress] = []
+    done = generate(
+        config(tmp_path, recorded, shards=4, executor=executor, concurrency=8),
+        host=make_host(),
+        listen=heard.append,
+    )
+
+    assert findings(tmp_path / "oracle.sqlite") == findings(tmp_path / "whole.sqlite")
+    assert done.done == done.total == heard[-1].done
+    assert len(heard) == 4
+    assert done.calls == 2 * done.total
+    assert not list((tmp_path / "oracle.sqlite.parts").iterdir())
+
+
+class Dying:
+    """An executor whose parts end as a script says."""
+
+    def __init__(self, fates: Sequence[str]) -> None:
+        self._fates = list(fates)
+
+    def map(self, stage_name: str, shard_files: Sequence[Path]) -> Iterator[ShardResult]:
+        assert stage_name == "routesdk.pipeline.oracle.shard:run_part"
+        for shard in shard_files:
+            fate = self._fates.pop(0) if self._fates else "done"
+            if fate == "lost":
+                yield ShardResult(shard, None, "its worker process died")
+            elif fate == "killed":
+                child = os.fork()
+                if child == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                os.waitpid(child, 0)
+                yield ShardResult(shard, None, "killed")
+            elif fate == "stop":
+                return
+            else:
+                yield ShardResult(shard, run_part(shard))
+
+
+class DyingPlugin:
+    """Offers the executor `dying`."""
+
+    def __init__(self, *fates: str) -> None:
+        self._fates = fates
+
+    @hookimpl
+    def routesdk_executors(self) -> Iterator[Component[Executor]]:
+        yield Component(name="dying", factory=lambda: Dying(self._fates))
+
+
+def run_dying(recorded: Path, folder: Path, *fates: str) -> Progress:
+    settings = config(folder, recorded, shards=3, executor=PartConfig("dying"))
+    return generate(settings, host=make_host(DyingPlugin(*fates)))
+
+
+def test_a_part_that_dies_loses_nothing_and_the_next_run_does_its_rows(
+    recorded: Path, tmp_path: Path
+) -> None:
+    generate(config(tmp_path, recorded, journal=tmp_path / "whole.sqlite"), host=make_host())
+    with pytest.raises(RunStoppedError, match="1 of 3 parts did not come to their end") as caught:
+        run_dying(recorded, tmp_path, "done", "lost", "done")
+    assert 0 < caught.value.done < caught.value.total
+
+    done = run_dying(recorded, tmp_path)
+    assert done.done == done.total
+    assert findings(tmp_path / "oracle.sqlite") == findings(tmp_path / "whole.sqlite")
+
+
+def test_parts_that_a_killed_run_left_behind_are_taken_in_first(recorded: Path, tmp_path: Path) -> None:
+    generate(config(tmp_path, recorded, journal=tmp_path / "whole.sqlite"), host=make_host())
+    with pytest.raises(RunStoppedError, match="no result"):
+        run_dying(recorded, tmp_path, "stop")
+    folder = tmp_path / "oracle.sqlite.parts"
+    left = sorted(folder.glob("part-*.sqlite"))
+    assert len(left) == 3
+    run_part(left[1])
+    with JournalView.open(left[1]) as view:
+        theirs = view.counts()[0]
+
+    done = run_dying(recorded, tmp_path)
+    assert done.begun_at == theirs > 0
+    assert done.done == done.total
+    assert findings(tmp_path / "oracle.sqlite") == findings(tmp_path / "whole.sqlite")
+
+
+def test_the_budget_is_divided_beforehand(recorded: Path, tmp_path: Path) -> None:
+    settings = config(tmp_path, recorded, shards=3, executor=PartConfig("dying"), max_usd=Decimal("0.9"))
+    with pytest.raises(RunStoppedError):
+        generate(settings, host=make_host(DyingPlugin("stop")))
+    shares = []
+    for part in sorted((tmp_path / "oracle.sqlite.parts").glob("part-*.sqlite")):
+        with JournalView.open(part) as view:
+            shares.append(view.about()["part config"])
+    assert all('"max_usd": "0.3' in share and '"shards": 1' in share for share in shares)
+
+
+def test_parts_that_are_passed_in_cannot_cross_machines(recorded: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot cross machines"):
+        generate(config(tmp_path, recorded, shards=2), host=make_host(), judge=FakeJudge())
