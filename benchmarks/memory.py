@@ -21,8 +21,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from routesdk.config import Config, OracleConfig, TierConfig
 from routesdk.host import PluginHost
-from routesdk.types import Query, Request
+from routesdk.journal import JournalView
+from routesdk.pipeline.oracle import generate
+from routesdk.pipeline.oracle.export import export
+from routesdk.types import PartConfig, Query, Request
 
 ROWS = (1_000, 100_000)
 """Lengths of the files."""
@@ -138,6 +142,31 @@ def benchmark(file: Path, count: int) -> dict[str, float]:
     return {"open_s": time.perf_counter() - began}
 
 
+def oracle(file: Path, count: int) -> dict[str, float]:
+    """Run an oracle over all rows, beside a test part that was held out beforehand, and export it."""
+    folder = file.parent / f"oracle-{count}"
+    folder.mkdir()
+    with (folder / "test.jsonl").open("w", encoding="ascii") as held_out:
+        for row in range(10):
+            held_out.write(json.dumps({"id": row, "query": f"Held out {row}?"}) + "\n")
+    part = PartConfig("recorded", {"path": str(file)})
+    config = OracleConfig(
+        benchmark=part,
+        backend=part,
+        judge=part,
+        tiers=(TierConfig(name="medium", model=MODELS[0]), TierConfig(name="large", model=MODELS[1])),
+        held_out=folder / "test.jsonl",
+        journal=folder / "oracle.sqlite",
+    )
+    began = time.perf_counter()
+    done = generate(Config(oracle=config), host=PluginHost(entry_points=False))
+    assert done.done == done.total == count
+    took_s = time.perf_counter() - began
+    with JournalView.open(config.journal) as view:
+        assert export(view, folder / "oracle.jsonl").rows == count
+    return {"open_s": took_s}
+
+
 def _lookups(took_s: list[float]) -> dict[str, float]:
     return {"p50_us": statistics.median(took_s) * 1e6, "per_s": len(took_s) / sum(took_s)}
 
@@ -146,6 +175,7 @@ PARTS: Mapping[str, Callable[[Path, int], dict[str, float]]] = {
     "recorded backend": backend,
     "recorded judge": judge,
     "recorded benchmark": benchmark,
+    "oracle run": oracle,
 }
 """What is measured: a function of a file and of its rows that returns figures by name."""
 
@@ -182,10 +212,12 @@ def main() -> None:
 
 
 def _print(table: list[dict[str, object]]) -> None:
-    print(f"{'part':20}{'rows':>10}{'open or read, s':>18}{'peak, MiB':>12}{'p50, µs':>10}{'lookups/s':>12}")
+    print(
+        f"{'part':20}{'rows':>10}{'open, read, run, s':>19}{'peak, MiB':>12}{'p50, µs':>10}{'lookups/s':>12}"
+    )
     for row in table:
         lookups = f"{row['p50_us']:>10.0f}{row['per_s']:>12,.0f}" if "p50_us" in row else ""
-        print(f"{row['part']:20}{row['rows']:>10,}{row['open_s']:>18.3f}{row['peak_mib']:>12.1f}{lookups}")
+        print(f"{row['part']:20}{row['rows']:>10,}{row['open_s']:>19.3f}{row['peak_mib']:>12.1f}{lookups}")
     for part in PARTS:
         peaks = [float(str(row["peak_mib"])) for row in table if row["part"] == part]
         grown = max(peaks) / peaks[0]

@@ -15,6 +15,7 @@ import pytest
 from oracles import LARGE, MEDIUM, Oracle, Questions, answer_to, config, examples, findings, host, question
 from routesdk import Query
 from routesdk.config import TierConfig
+from routesdk.dataset import write_examples
 from routesdk.errors import (
     BackendError,
     ConfigError,
@@ -567,6 +568,29 @@ def test_rows_of_the_test_part_are_refused_before_anything_is_paid(tmp_path: Pat
     inside = [each for each in benchmark.rows if division.is_train(each)][:3]
     run(tmp_path, oracle, rows=inside)
     assert set(grades(tmp_path)) == {each.id for each in inside}
+
+
+def test_a_split_made_beforehand_is_kept(tmp_path: Path) -> None:
+    benchmark = Questions.of(40)
+    division = divide(benchmark, test_share=0.2, seed=0)
+    train = [each for each in benchmark.rows if division.is_train(each)]
+    test = [each for each in benchmark.rows if not division.is_train(each)]
+    write_examples(tmp_path / "test.jsonl", test)
+    given = {"held_out": tmp_path / "test.jsonl"}
+    with pytest.raises(LeakError) as caught:
+        run(tmp_path, **given)
+    assert set(caught.value.ids) == {each.id for each in test}
+
+    done = run(tmp_path, benchmark=Questions(tuple(train)), **given)
+    assert (done.total, set(grades(tmp_path))) == (len(train), {each.id for each in train})
+    few = run(tmp_path, benchmark=Questions(tuple(train)), limit=7, **given)
+    assert few.total == 7
+    with pytest.raises(LeakError):
+        run(tmp_path, benchmark=Questions(tuple(train)), rows=test[:1], **given)
+    with pytest.raises(ConfigError, match="has no train row of 1"):
+        run(tmp_path, benchmark=Questions(tuple(train)), rows=[attrs.evolve(train[0], id="x")], **given)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        run(tmp_path, held_out=tmp_path / "none.jsonl")
 
 
 def test_a_row_without_a_reference_is_refused_before_anything_is_paid(tmp_path: Path) -> None:

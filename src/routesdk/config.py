@@ -81,6 +81,10 @@ def _path(value: Path | str) -> Path:
     return Path(value) if isinstance(value, str) else value
 
 
+def _optional_path(value: Path | str | None) -> Path | None:
+    return None if value is None else _path(value)
+
+
 def _usd(value: Decimal | float | int | str) -> Decimal:
     return usd(value)
 
@@ -190,6 +194,9 @@ class OracleConfig:
         temperature: Sampling temperature; None leaves it to the provider.
         test_share: Share of rows held out for evaluation.
         split_seed: Another seed is another split.
+        held_out: The test part of a split that was made beforehand, as `routesdk split`
+            writes it: all of the benchmark is then the train part, and a row that
+            stands in this file is refused. None divides the benchmark.
         limit: Rows of the train part to take, chosen by their hash; None for all.
         journal: The run's SQLite file.
         concurrency: Calls under way at once, for each provider.
@@ -216,6 +223,7 @@ class OracleConfig:
     temperature: float | None = attrs.field(default=None, validator=optional([ge(0.0), lt(math.inf)]))
     test_share: float = attrs.field(default=0.2, validator=[gt(0.0), lt(1.0)])
     split_seed: int = attrs.field(default=0, validator=ge(0))
+    held_out: Path | None = attrs.field(default=None, converter=_optional_path)
     limit: int | None = attrs.field(default=None, validator=optional(ge(1)))
     journal: Path = attrs.field(default=Path("oracle.sqlite"), converter=_path)
     concurrency: int = attrs.field(default=16, validator=ge(1))

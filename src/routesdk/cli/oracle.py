@@ -52,6 +52,9 @@ def generate(
     ),
     journal: Path | None = typer.Option(None, help="The run's file. [default: oracle.sqlite]"),
     limit: int | None = typer.Option(None, help="Train rows to take; a higher one later adds rows."),
+    held_out: Path | None = typer.Option(
+        None, help="The test part of a split made beforehand: the benchmark is then the train part."
+    ),
     rows: Path | None = typer.Option(None, help="These rows alone; each must be in the train part."),
     max_usd: str | None = typer.Option(None, help="US dollars that the journal may come to, and no more."),
     concurrency: int | None = typer.Option(None, help="Calls under way at once, for each provider."),
@@ -70,6 +73,7 @@ def generate(
         "analyst": analyst,
         "matrix": matrix,
         "journal": None if journal is None else str(journal),
+        "held_out": None if held_out is None else str(held_out),
         "limit": limit,
         "max_usd": max_usd,
         "concurrency": concurrency,

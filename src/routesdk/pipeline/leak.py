@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import attrs
 import numpy as np
@@ -122,9 +123,15 @@ def learned_sets(router: Router) -> tuple[str, ...]:
     )
 
 
-def refuse_outside_train(
-    division: Division, examples: Iterable[Example], purpose: str = "the oracle"
-) -> None:
+class Divided(Protocol):
+    """Whatever knows which rows may be learned from."""
+
+    def is_train(self, example: Example) -> bool:
+        """Tell whether an example is in the train part."""
+        ...
+
+
+def refuse_outside_train(division: Divided, examples: Iterable[Example], purpose: str = "the oracle") -> None:
     """Refuse rows that are not in the train part, before anything is paid for them.
 
     Args:

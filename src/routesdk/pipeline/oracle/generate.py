@@ -13,6 +13,7 @@ from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.journal import Journal
 from routesdk.pipeline.division import TRAIN, Division
+from routesdk.pipeline.oracle.held_out import HeldOut
 from routesdk.pipeline.oracle.plan import build_plan
 from routesdk.pipeline.oracle.rows import divide_benchmark, train_rows
 from routesdk.pipeline.oracle.run import Listener, Progress, work_off
@@ -129,7 +130,7 @@ def _deaf(_: Progress) -> None:
     """Hear nothing."""
 
 
-def _about(config: Config, division: Division, host: PluginHost) -> dict[str, str]:
+def _about(config: Config, division: Division | HeldOut, host: PluginHost) -> dict[str, str]:
     """Return what the journal is to remember: it must tell the run's story by itself."""
     oracle = config.oracle
     owners = {}
@@ -140,8 +141,12 @@ def _about(config: Config, division: Division, host: PluginHost) -> dict[str, st
         if part.name in host.names(kind):
             offered = host.find(kind, part.name)
             owners[f"{kind} {part.name}"] = f"{offered.distribution} {offered.version}".strip()
-    split = {"test_share": division.test_share, "seed": division.seed, "strata": division.strata}
-    split |= {"train_rows": division.size(TRAIN), "rows": len(division)}
+    split: dict[str, object]
+    if isinstance(division, HeldOut):
+        split = {"held_out": division.file.name, "test_rows": len(division.hashes)}
+    else:
+        split = {"test_share": division.test_share, "seed": division.seed, "strata": division.strata}
+        split |= {"train_rows": division.size(TRAIN), "rows": len(division)}
     return {
         "config": json.dumps(unstructure(oracle)),
         "split": json.dumps(split),
