@@ -19,8 +19,10 @@ from typer.main import get_command
 
 from routesdk.cli.app import app
 from routesdk.config import Config, load_config
+from routesdk.dataset import write_examples
 from routesdk.host import PluginHost
 from routesdk.manifest import Manifest
+from routesdk.testing import make_examples
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -95,12 +97,14 @@ def test_the_readme_routes_the_question_of_its_example() -> None:
 
 def test_the_other_commands_of_the_readme_run(workplace: Path) -> None:
     (workplace / "questions.txt").write_text("How far is the Moon?\nWho wrote Faust?\n", encoding="utf-8")
+    write_examples(workplace / "answers.jsonl", make_examples(60))
     script = workplace / "commands.sh"
     # The first two install and test; they are run elsewhere.
     script.write_text("".join(list(_blocks(README, "console"))[2:]), encoding="utf-8")
 
     assert _bash(script, workplace)
     assert len((workplace / "decisions.jsonl").read_text("utf-8").splitlines()) == 2
+    assert len((workplace / "oracle_dataset.jsonl").read_text("utf-8").splitlines()) > 40
 
 
 def test_console_blocks_of_the_documentation_install_and_do_nothing_else() -> None:
