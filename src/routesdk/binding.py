@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from routesdk.catalogue import Catalogue
-from routesdk.config import MappingConfig, PriceConfig
+from routesdk.config import MappingConfig
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.manifest import Manifest, PartRecord
@@ -153,23 +152,3 @@ def check_point(point: OperatingPoint, steps: int) -> None:
             f"holds {len(point.thresholds)} numbers where the tiers have {steps} steps",
             "Give one threshold a step.",
         )
-
-
-def priced(catalogue: Catalogue | None, prices: Mapping[str, PriceConfig]) -> Catalogue:
-    """Return a catalogue, or the bundled one, with these prices in place of its own.
-
-    Args:
-        catalogue: Models and prices; None for the bundled one.
-        prices: Model → its price.
-    """
-    found = Catalogue.default() if catalogue is None else catalogue
-    for model, price in prices.items():
-        found = found.with_price(
-            model,
-            input_usd_per_mtok=price.input_usd_per_mtok,
-            output_usd_per_mtok=price.output_usd_per_mtok,
-            cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
-            source=price.source,
-            date=price.date,
-        )
-    return found

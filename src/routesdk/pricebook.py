@@ -146,13 +146,16 @@ def _note(row: Mapping[str, object]) -> str:
     return "" if least is None else f"Prompts over {least},000 tokens cost more."
 
 
-def catalogue_of(prices: Mapping[str, PriceConfig], models: Iterable[str] = ()) -> Catalogue:
-    """Return the bundled catalogue, with litellm's prices for what it lacks and the user's over both.
+def catalogue_of(
+    prices: Mapping[str, PriceConfig], models: Iterable[str] = (), *, catalogue: Catalogue | None = None
+) -> Catalogue:
+    """Return a catalogue with litellm's prices for what it lacks, and the user's over both.
 
     Args:
         prices: The user's prices.
         models: Models whose price will be asked for; litellm's table is read only if
             one of them has none.
+        catalogue: What to begin with; None for the bundled one.
     """
-    priced = with_prices(Catalogue.default(), prices)
+    priced = with_prices(Catalogue.default() if catalogue is None else catalogue, prices)
     return with_litellm(priced, tuple(models))

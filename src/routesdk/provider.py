@@ -7,7 +7,7 @@ import email.utils
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import attrs
 
@@ -75,13 +75,6 @@ def conversation(backend: str, request: Request) -> Conversation:
             problem = f"the request holds {shown}, half of a character, and cannot be sent as UTF-8"
             raise BackendError(backend, problem) from None
     return found
-
-
-def plain(value: object) -> object:
-    """Return read-only data as plain dictionaries and lists, at any depth."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def api_key(backend: str, variable: str) -> str:

@@ -13,7 +13,7 @@ import attrs
 
 from routesdk._consult import consult
 from routesdk.answering import Answering
-from routesdk.binding import check_point, priced, swapped_tiers
+from routesdk.binding import check_point, swapped_tiers
 from routesdk.catalogue import Catalogue
 from routesdk.config import MappingConfig, PriceConfig, RouterConfig
 from routesdk.errors import ConfigError, PredictionError
@@ -21,6 +21,7 @@ from routesdk.estimate import CostEstimator
 from routesdk.host import PluginHost
 from routesdk.manifest import Calibration, Evidence, PartRecord
 from routesdk.mapping import ModelMapping
+from routesdk.pricebook import catalogue_of
 from routesdk.reach import Backends
 from routesdk.terms import Fallback
 from routesdk.types import (
@@ -207,8 +208,9 @@ class Router(Variation, Answering):
             prices: `[prices]`, in place of the catalogue's.
             options: Further arguments of `from_pretrained`.
         """
-        if prices:
-            options["catalogue"] = priced(cast("Catalogue | None", options.get("catalogue")), prices)
+        models = [model for model in (config.medium, config.large, *config.fallback) if model is not None]
+        given = cast("Catalogue | None", options.get("catalogue"))
+        options["catalogue"] = catalogue_of(prices or {}, models, catalogue=given)
         loaded = cls.from_pretrained(
             config.checkpoint,
             revision=config.revision,

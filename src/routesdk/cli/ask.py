@@ -17,6 +17,7 @@ import typer
 from routesdk.cli import option
 from routesdk.cli.console import errors, plain, printable
 from routesdk.cli.option import RouterOptions
+from routesdk.cli.part import part_options
 from routesdk.cli.route import decision_table
 from routesdk.cli.source import read_queries
 from routesdk.errors import ConfigError, RouteSDKError
@@ -96,16 +97,7 @@ def _terms(fallback: list[str] | None, fallback_on: str | None) -> AnswerOptions
 
 def _reaching(router: Router, backend: str | None, given: list[str]) -> Router:
     """Set the backend that the command line names, in place of those of the config."""
-    options: dict[str, object] = {}
-    for item in given:
-        key, equals, text = item.partition("=")
-        if not equals or not key or key in options:
-            problem = "is not KEY=VALUE, or its key stands twice"
-            raise ConfigError("--backend-option", repr(item), problem, "Write path=answers.jsonl.")
-        try:
-            options[key] = json.loads(text)
-        except ValueError:
-            options[key] = text
+    options = part_options(given, flag="--backend-option")
     if backend is None:
         if options:
             problem = "were given without a backend"

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from routesdk.cli.audit_table import print_audit
 from routesdk.cli.console import errors
+from routesdk.cli.part import option_value
 from routesdk.config import load_config
 from routesdk.dataset import Fields, read_examples
 from routesdk.errors import ConfigError
@@ -113,15 +114,8 @@ def _parts(names: list[str], options: list[str], config: Path | None) -> dict[st
         if not equals or not dot or not field or name not in parts:
             problem = "is not JUDGE.KEY=VALUE of a judge that is audited"
             raise ConfigError("--option", repr(given), problem, f"Judges here: {', '.join(parts)}.")
-        parts[name][field] = _value(value)
+        parts[name][field] = option_value(value)
     return parts
-
-
-def _value(text: str) -> object:
-    try:
-        return cast("object", json.loads(text))
-    except ValueError:
-        return text
 
 
 def _counts(path: Path, rows: AuditData) -> Mapping[str, object]:

@@ -24,8 +24,14 @@ def part_options(given: Iterable[str], *, flag: str = "--option") -> dict[str, o
         if not equals or not key.strip() or key in found:
             problem = "is not KEY=VALUE, or its key stands twice"
             raise ConfigError(flag, repr(item), problem, f"Write {flag} path=answers.jsonl.")
-        try:
-            found[key] = json.loads(value)
-        except ValueError:
-            found[key] = value
+        found[key] = option_value(value)
     return found
+
+
+def option_value(text: str) -> object:
+    """Read the value of an option: JSON, or else text."""
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return text
+    return value

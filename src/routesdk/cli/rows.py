@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,25 +70,6 @@ def open_file(path: Path, host: PluginHost) -> Benchmark:
     if path.suffix.lower() == ".csv":
         return host.benchmark("simpleqa", file=str(path))
     return Lines(path)
-
-
-def read_options(given: list[str]) -> dict[str, object]:
-    """Read options from KEY=VALUE; a value that is TOML is read as such, any other is text.
-
-    Raises:
-        ConfigError: One is not of this form, or a key stands twice.
-    """
-    options: dict[str, object] = {}
-    for item in given:
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip() or key in options:
-            problem = "is not KEY=VALUE, or its key stands twice"
-            raise ConfigError("--option", repr(item), problem, "Write topic=History.")
-        try:
-            options[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            options[key] = value
-    return options
 
 
 def _unreadable(path: Path, error: OSError) -> ConfigError:

@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 from routesdk.cli.console import console, errors, printable
-from routesdk.cli.rows import open_file, read_options
+from routesdk.cli.part import part_options
+from routesdk.cli.rows import open_file
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 
@@ -58,7 +59,7 @@ def _source(
         raise ConfigError("file", str(file), "give either a file or a benchmark", fix)
     host = PluginHost()
     if benchmark is not None:
-        return host.benchmark(benchmark, **read_options(options)), output or Path(benchmark)
+        return host.benchmark(benchmark, **part_options(options)), output or Path(benchmark)
     if file is None or options:
         raise ConfigError("--option", repr(options), "is for a benchmark by name", "Give --benchmark too.")
     stem = output or file.with_name(file.name.partition(".")[0] or file.name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 
-from routesdk.binding import priced
 from routesdk.catalogue import Catalogue
 from routesdk.config import Config, OracleConfig, TierConfig
 from routesdk.dataset import example_to_row
@@ -18,6 +17,7 @@ from routesdk.journal import provider_id
 from routesdk.pipeline.oracle.caller import Line
 from routesdk.pipeline.oracle.pace import Pace
 from routesdk.pipeline.oracle.purse import Pricing
+from routesdk.pricebook import catalogue_of
 from routesdk.protocols import Analyst, Backend, Benchmark, Judge, Matrix, PromptedAnalyst, PromptedJudge
 from routesdk.structure import unstructure
 from routesdk.types import Example, PartConfig, Query, Request
@@ -121,7 +121,11 @@ def build_plan(
     lines = _Lines(oracle, host, backends or {})
     judge = judge or host.judge(oracle.judge.name, **oracle.judge.options)
     analyst = analyst or host.analyst(oracle.analyst.name, **oracle.analyst.options)
-    pricing = Pricing(catalogue=priced(catalogue, config.prices), count_only_tokens=oracle.count_only_tokens)
+    models = [*(tier.model for tier in oracle.tiers), *_asked_models(judge, analyst)]
+    pricing = Pricing(
+        catalogue=catalogue_of(config.prices, models, catalogue=catalogue),
+        count_only_tokens=oracle.count_only_tokens,
+    )
     plan = Plan(
         config=oracle,
         benchmark=benchmark or host.benchmark(oracle.benchmark.name, **oracle.benchmark.options),
@@ -182,13 +186,18 @@ class _Lines:
         return self._lines[provider]
 
 
+def _asked_models(judge: Judge, analyst: Analyst) -> Iterator[str]:
+    """Yield the models that judge and analyst ask, where they ask one."""
+    if isinstance(judge, PromptedJudge):
+        yield judge.request("?", "?", "?").model
+    if isinstance(analyst, PromptedAnalyst):
+        yield analyst.request(Query("?")).model
+
+
 def _check_prices(plan: Plan) -> None:
+    lines = [line for line in (plan.judge_line, plan.analyst_line) if line is not None]
     asked = [(seat.line, seat.tier.model) for seat in plan.seats]
-    probe = Query("?")
-    if plan.judge_line is not None and isinstance(plan.judge, PromptedJudge):
-        asked.append((plan.judge_line, plan.judge.request("?", "?", "?").model))
-    if plan.analyst_line is not None and isinstance(plan.analyst, PromptedAnalyst):
-        asked.append((plan.analyst_line, plan.analyst.request(probe).model))
+    asked += zip(lines, _asked_models(plan.judge, plan.analyst), strict=True)
     for line, model in asked:
         if not line.free:
             plan.pricing.check(model)

@@ -21,10 +21,10 @@ from routesdk.provider import (
     api_key,
     conversation,
     counted,
-    plain,
     unreadable,
     withheld,
 )
+from routesdk.structure import plain
 from routesdk.types import Answer, Chunk, Request, Usage
 
 # The reasons that are a filter's. Source: google-genai 3.6.1, types.FinishReason.

@@ -15,7 +15,8 @@ from routesdk.connection import until
 from routesdk.plugins.lite_llm import LiteLLMConfig
 from routesdk.plugins.lite_llm.client import clients, litellm
 from routesdk.plugins.lite_llm.failure import NAME, failure_of
-from routesdk.provider import api_key, conversation, counted, plain, unreadable, withheld
+from routesdk.provider import api_key, conversation, counted, unreadable, withheld
+from routesdk.structure import plain
 from routesdk.types import Answer, Chunk, Request, Usage
 
 # litellm's exceptions are openai's; some of what its parsers raise comes out as it is.

@@ -10,7 +10,8 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from routesdk.plugins.openai_compatible import OpenAICompatibleConfig
 from routesdk.plugins.openai_compatible.failure import NAME
-from routesdk.provider import conversation, plain
+from routesdk.provider import conversation
+from routesdk.structure import plain
 from routesdk.types import Request
 
 
