@@ -3,13 +3,16 @@
 from __future__ import annotations
 import __future__
 
+import json
 import os
 import re
 import runpy
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -18,7 +21,7 @@ import typer
 from typer.main import get_command
 
 from routesdk.cli.app import app
-from routesdk.config import Config, load_config
+from routesdk.config import Config, OracleConfig, PriceConfig, TierConfig, load_config
 from routesdk.dataset import write_examples
 from routesdk.host import PluginHost
 from routesdk.manifest import Manifest
@@ -190,8 +193,11 @@ def test_the_config_page_names_every_key() -> None:
         heading = page.index(f"## `[{section.name}]`")
         following = page.find("\n## ", heading + 1)
         text = page[heading : following if following > 0 else len(page)]
-        for field in attrs.fields(type(getattr(Config(), section.name))):
-            assert f"`{field.name}`" in text, f"[{section.name}] {field.name} is not documented"
+        # Prices are a table a model; the tiers of an oracle are tables within its own.
+        taken = {"prices": [PriceConfig], "oracle": [OracleConfig, TierConfig]}
+        for config in taken.get(section.name, [type(getattr(Config(), section.name))]):
+            for field in attrs.fields(config):
+                assert f"`{field.name}`" in text, f"[{section.name}] {field.name} is not documented"
 
 
 def test_the_config_of_the_documentation_is_valid() -> None:
@@ -228,6 +234,24 @@ def test_the_checkpoint_page_names_every_key_of_the_manifest() -> None:
     page = (DOCS / "reference" / "checkpoint.md").read_text(encoding="utf-8")
     for field in attrs.fields(Manifest):
         assert f"| `{field.name}` |" in page
+
+
+def test_the_journal_page_names_what_journals_and_exports_hold(workplace: Path) -> None:
+    page = (DOCS / "reference" / "journal.md").read_text(encoding="utf-8")
+    runpy.run_path(str(SNIPPETS / "oracle.py"), run_name="__main__")
+
+    with closing(sqlite3.connect("oracle.sqlite")) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert {"row", "outcome", "call", "attempt"} <= set(tables)
+        for table in tables:
+            assert f"`{table}`" in page, f"table {table} is not documented"
+            heading = page.find(f"### `{table}`")
+            text = page[heading : page.index("\n#", heading + 1)] if heading >= 0 else page
+            for column in database.execute(f"PRAGMA table_info({table})"):
+                assert f"`{column[1]}`" in text, f"column {column[1]} of {table} is not documented"
+    row = json.loads(Path("oracle_dataset.jsonl").read_text("utf-8").splitlines()[0])
+    for key in (*row, *row["label"], *json.loads(Path("oracle_dataset.manifest.json").read_text("utf-8"))):
+        assert f"`{key}`" in page, f"{key} of an export is not documented"
 
 
 @pytest.mark.slow

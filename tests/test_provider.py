@@ -17,14 +17,13 @@ from routesdk.provider import (
     broken_off,
     conversation,
     counted,
-    plain,
     refused,
     shortened,
     stated_wait_s,
     unreadable,
     without_keys,
 )
-from routesdk.types import FrozenMapping, Message, Query, Request, frozen_throughout
+from routesdk.types import Message, Query, Request
 
 NOW = datetime.datetime(2026, 11, 25, 12, 0, tzinfo=datetime.UTC)
 
@@ -106,13 +105,6 @@ def test_half_a_character_is_found_wherever_it_stands(place: str) -> None:
 
     assert not caught.value.retryable
     str(caught.value).encode()
-
-
-def test_read_only_data_becomes_plain_at_any_depth() -> None:
-    data = {"a": [{"b": (1, 2)}], "c": {}}
-
-    assert plain(frozen_throughout(data)) == {"a": [{"b": [1, 2]}], "c": {}}
-    assert plain(FrozenMapping()) == {}
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routesdk.errors import BudgetError, ConfigError
-from routesdk.structure import structure, unstructure
-from routesdk.types import Grade, usd
+from routesdk.structure import plain, structure, unstructure
+from routesdk.types import FrozenMapping, Grade, frozen_throughout, usd
 
 
 @attrs.frozen(kw_only=True)
@@ -198,3 +198,10 @@ def test_any_value_of_any_key_is_read_or_named_in_an_error(value: object, key: s
         assert error.problem and error.fix
     else:
         assert isinstance(read, Outer)
+
+
+def test_read_only_data_becomes_plain_at_any_depth() -> None:
+    data = {"a": [{"b": (1, 2)}], "c": {}}
+
+    assert plain(frozen_throughout(data)) == {"a": [{"b": [1, 2]}], "c": {}}
+    assert plain(FrozenMapping()) == {}

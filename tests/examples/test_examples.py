@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+
+from routesdk import PluginHost
+from routesdk.dataset import read_examples
+from routesdk.pipeline.division import TRAIN, divide
+from routesdk.types import Example
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 
@@ -19,6 +27,10 @@ PROMISED = {
         "spent: 0.000509300 USD",
     ),
     "custom_rule.py": ("acme: gpt-4.1, since tenant 'acme' has it in its contract",),
+    "oracle_recorded.py": (
+        "simpleqa_cs.jsonl.gz is not there.",
+        "Set ROUTESDK_DATA to the folder that has simpleqa_cs.jsonl.gz",
+    ),
     "read_trace.py": (
         "override   tag        claude-sonnet-4-5: the query has the tag 'vip'",
         "(overruled: claude-sonnet-4-5 stays)",
@@ -38,16 +50,18 @@ PROMISED = {
         "generic:",
     ),
 }
-"""Example → what its output holds."""
+"""Example → what its output holds, where there are no recorded outcomes."""
+
+HAIKU, SONNET = "claude-3-5-haiku-20241022", "claude-3-5-sonnet-20241022"
 
 
-def _run(name: str, folder: Path) -> str:
+def _run(name: str, folder: Path, **environment: str) -> str:
     # No proxy leads anywhere, so that an example which wants the network fails.
     nowhere = {"HF_HUB_OFFLINE": "1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     done = subprocess.run(
         [sys.executable, "-W", "error", str(FOLDER / name)],
         cwd=folder,
-        env={**os.environ, **nowhere, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, **nowhere, "PYTHONIOENCODING": "utf-8", **environment},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -60,7 +74,7 @@ def _run(name: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("name", sorted(PROMISED))
 def test_an_example_prints_what_it_promises(name: str, tmp_path: Path) -> None:
-    output = _run(name, tmp_path)
+    output = _run(name, tmp_path, ROUTESDK_DATA=str(tmp_path))
 
     for promise in PROMISED[name]:
         assert promise in output
@@ -79,3 +93,32 @@ def test_an_example_writes_no_file(tmp_path: Path) -> None:
     _run("set_budget.py", tmp_path)
 
     assert not list(tmp_path.iterdir())
+
+
+def test_the_nine_cells_of_recorded_answers_are_a_direct_count_of_the_file(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    file = data_folder / "simpleqa_cs.jsonl.gz"
+    benchmark = PluginHost(entry_points=False).benchmark("recorded", path=str(file))
+    division = divide(benchmark, tiers=(HAIKU, SONNET))
+    train, everything = _cells(division.select(benchmark, TRAIN)), _cells(read_examples(file))
+
+    output = _run("oracle_recorded.py", tmp_path, ROUTESDK_DATA=str(data_folder))
+
+    rows = re.findall(r"^([CIA]{2}) +[A-Z]\w+_Query +([\d,]+) +([\d,]+) ", output, re.MULTILINE)
+    assert {cell: _number(oracle) for cell, oracle, _ in rows} == train
+    assert {cell: _number(whole) for cell, _, whole in rows} == everything
+    assert [_number(total) for total in output.splitlines()[-1].split()] == [
+        train.total(),
+        everything.total(),
+    ]
+    assert len(everything) == 9
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def _cells(examples: Iterable[Example]) -> Counter[str]:
+    grades = ([example.outcomes[model].grade for model in (HAIKU, SONNET)] for example in examples)
+    return Counter("".join(grade.value[0] for grade in pair if grade is not None) for pair in grades)
