@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from command import Command, Result
+from provider_server import ProviderServer
 from routesdk.dataset import write_examples
+from routesdk.journal import JournalView
 from routesdk.testing import MODELS, make_examples
 
 PAIR = ("--medium", MODELS[0], "--large", MODELS[1])
@@ -176,6 +178,54 @@ def test_a_file_that_is_no_journal_is_named(
     assert said in " ".join(done.err.split())
 
 
+def test_help_names_the_sections_of_the_config(oracle: Command) -> None:
+    assert "[oracle]" in oracle("generate", "--help").out
+
+
+def test_what_has_no_price_is_said(oracle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ProviderServer() as server:
+        options = f'{{ base_url = "{server.url}/v1" }}'
+        questions = tmp_path / "questions.jsonl"
+        write_examples(questions, make_examples(20))
+        (tmp_path / "routesdk.toml").write_text(
+            f"""
+            [oracle]
+            benchmark = {{ name = "jsonl", options = {{ path = "{questions}" }} }}
+            backend = {{ name = "openai-compatible", options = {options} }}
+            judge = "lexical"
+            count_only_tokens = true
+            [[oracle.tiers]]
+            name = "medium"
+            model = "mine"
+            [[oracle.tiers]]
+            name = "large"
+            model = "ours"
+            """,
+            encoding="utf-8",
+        )
+        done = oracle("generate", "-c", "routesdk.toml")
+    assert done.code == 0, done.err
+    assert "of unknown price: 34 calls" in " ".join(done.out.split())
+
+
+def test_why_rows_have_no_label_is_shown(oracle: Command, answers: Path) -> None:
+    done = oracle(
+        "generate", "--recorded", str(answers), "--medium", MODELS[0], "--large", "x", "--limit", "5"
+    )
+    said = " ".join(done.out.split())
+
+    assert "5 rows have no label" in said
+    assert "has no model 'x'" in said
+
+
+def test_a_file_of_three_models_is_labelled_anew(oracle: Command, answers: Path) -> None:
+    tiers = ("--tier", f"small={MODELS[0]}", "--tier", f"big={MODELS[1]}")
+    done = oracle("relabel", str(answers), *tiers, "--matrix", "cheapest-correct", "--json")
+
+    assert json.loads(done.out)["rows"] == 90
+    assert oracle("relabel", str(answers), *tiers, "--matrix-option", "a=1", "--judge", "lexical").code == 2
+
+
 def test_a_cell_without_rows_is_named(oracle: Command, answers: Path) -> None:
     generated(oracle, answers)
     done = oracle("show", "oracle.sqlite", "--cell", "XY")
@@ -184,14 +234,15 @@ def test_a_cell_without_rows_is_named(oracle: Command, answers: Path) -> None:
     assert "Cells with rows" in done.err
 
 
-def test_stopped_by_hand_the_command_says_how_to_go_on(answers: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("twice", [False, True])
+def test_stopped_by_hand_the_command_says_how_to_go_on(answers: Path, tmp_path: Path, twice: bool) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(
         "import asyncio, sys\n"
         "from routesdk.plugins.recorded import backend\n"
         "whole = backend.RecordedBackend.generate\n"
         "async def generate(self, request):\n"
-        "    await asyncio.sleep(0.05)\n"
+        "    await asyncio.sleep(0.3)\n"
         "    return await whole(self, request)\n"
         "backend.RecordedBackend.generate = generate\n"
         "from routesdk.cli import main\n"
@@ -205,12 +256,19 @@ def test_stopped_by_hand_the_command_says_how_to_go_on(answers: Path, tmp_path: 
     while time.monotonic() < until and _settled(journal) < 4:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
+    if twice:
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
 
     assert process.returncode == 130, errors.decode()
     assert "it goes on" in errors.decode()
     assert "Traceback" not in errors.decode()
     assert _settled(journal) >= 4
+    with JournalView.open(journal) as view:
+        unknown = [bill for bill in view.bills() if bill.state == "unknown"]
+    # Stopped once, it lets calls come to their end.
+    assert twice or not unknown
 
 
 def _settled(journal: Path) -> int:

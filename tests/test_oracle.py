@@ -28,7 +28,7 @@ from routesdk.errors import (
 )
 from routesdk.journal import Journal, JournalView
 from routesdk.pipeline.division import TEST, divide
-from routesdk.pipeline.oracle import Progress, generate
+from routesdk.pipeline.oracle import Halt, Progress, generate
 from routesdk.testing import FakeJudge
 from routesdk.types import Answer, Example, Grade, PartConfig, Request, Unscored, Usage, Verdict
 
@@ -37,7 +37,7 @@ def run(folder: Path, oracle: Oracle | None = None, **changes: object) -> Progre
     """Run to the end with a scripted backend."""
     extra = {
         key: changes.pop(key)
-        for key in ("rows", "retry_unscored", "judge", "analyst", "listen", "benchmark")
+        for key in ("rows", "retry_unscored", "judge", "analyst", "listen", "benchmark", "halt")
         if key in changes and not isinstance(changes[key], PartConfig)
     }
     backends = {"scripted": oracle or Oracle()}
@@ -395,6 +395,37 @@ def test_an_outage_is_waited_for_and_no_row_is_given_up(tmp_path: Path) -> None:
     assert all(None not in found for found in grades(tmp_path).values())
 
 
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_an_outage_costs_no_row_however_few_calls_are_made_at_once(tmp_path: Path, concurrency: int) -> None:
+    failures = iter(range(9))
+
+    def reply(request: Request) -> str | BackendError:
+        if next(failures, None) is not None:
+            return BackendError("scripted", "503", retryable=True)
+        return answer_to(request)
+
+    run(tmp_path, Oracle(reply=reply), concurrency=concurrency, attempts=3)
+    assert all(None not in found for found in grades(tmp_path).values())
+
+
+def test_asked_to_stop_a_run_lets_calls_end_and_begins_none(tmp_path: Path) -> None:
+    halt, oracle = Halt(), Oracle(latency_s=0.01)
+
+    def listen(progress: Progress) -> None:
+        halt.wanted = halt.wanted or progress.done >= 5
+
+    with pytest.raises(RunStoppedError, match="was asked to stop") as caught:
+        run(tmp_path, oracle, concurrency=4, listen=listen, halt=halt)
+    asked = len(oracle.asked)
+    assert 5 <= caught.value.done < caught.value.total
+    with JournalView.open(tmp_path / "oracle.sqlite") as view:
+        assert {bill.state for bill in view.bills()} == {"settled"}
+        assert sum(bill.calls for bill in view.bills()) == asked
+    again = Oracle()
+    done = run(tmp_path, again)
+    assert len(again.asked) == 2 * done.total - asked
+
+
 def test_an_outage_without_end_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("routesdk.pipeline.oracle.plan.PATIENCE_S", 0.2)
     oracle = Oracle(reply=lambda request: BackendError("scripted", "503", retryable=True))
@@ -511,7 +542,7 @@ def test_a_budget_is_never_overshot_and_a_higher_one_goes_on(tmp_path: Path, con
 
 def test_calls_that_may_have_been_billed_count_against_the_budget(tmp_path: Path) -> None:
     oracle = Oracle(reply=lambda _: BackendError("scripted", "cut off", retryable=True, may_cost=True))
-    with pytest.raises(RunStoppedError, match="may have been"):
+    with pytest.raises(RunStoppedError, match="has no room"):
         run(tmp_path, oracle, max_usd="0.05", max_output_tokens=50, attempts=50)
     with JournalView.open(tmp_path / "oracle.sqlite") as view:
         ledger = view.ledger()

@@ -203,7 +203,7 @@ class UnknownPriceError(RouteSDKError):
     def __str__(self) -> str:
         return (
             f"No price is known for {self.model!r}. {_hint(self.model, self.known)} "
-            f"Give one: catalogue.with_price({self.model!r}, "
+            f'Give one: [prices."{self.model}"] in routesdk.toml, or catalogue.with_price({self.model!r}, '
             f"input_usd_per_mtok=..., output_usd_per_mtok=...)."
         )
 

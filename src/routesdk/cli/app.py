@@ -15,6 +15,8 @@ from routesdk.errors import RouteSDKError
 
 app = typer.Typer(
     name="routesdk",
+    # Rich would take [oracle] for a style.
+    rich_markup_mode="markdown",
     help="Decide, for each query, whether a cheap model will do or an expensive one is worth its price.",
     no_args_is_help=True,
     add_completion=False,

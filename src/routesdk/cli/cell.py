@@ -4,27 +4,93 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import typer
 from rich.table import Table
 
 from routesdk.cli.bar import clock
 from routesdk.cli.console import console, printable
 from routesdk.errors import ConfigError
+from routesdk.journal import JournalView, Ledger
 from routesdk.structure import unstructure
-from routesdk.types import from_nano
+from routesdk.types import PartConfig, from_nano
 
 if TYPE_CHECKING:
     from routesdk.pipeline.oracle.forecast import Forecast
     from routesdk.pipeline.oracle.label import CellTable
 
 
-def spent(settled_nano: int, unknown_nano: int) -> str:
-    """Write what a run has cost."""
-    text = f"spent: ${from_nano(settled_nano):.6f}"
-    if unknown_nano:
-        text += f", and at most ${from_nano(unknown_nano):.6f} by calls whose end is not known"
+@attrs.frozen(kw_only=True)
+class Standing:
+    """Where a run stands, as its journal tells.
+
+    Attributes:
+        table: Its cells.
+        done: Rows that are finished.
+        total: Rows that there are.
+        ledger: What it has cost.
+        unpriced: Settled calls of which only the tokens are known.
+        tokens: Their tokens, in and out.
+    """
+
+    table: CellTable
+    done: int
+    total: int
+    ledger: Ledger
+    unpriced: int
+    tokens: tuple[int, int]
+
+    @classmethod
+    def read(cls, journal: Path, matrix: PartConfig | None = None, *, examples: int = 0) -> Standing:
+        """Read a journal, also while a run is writing it."""
+        from routesdk.host import PluginHost
+        from routesdk.pipeline.oracle.export import stored_config, stored_matrix
+        from routesdk.pipeline.oracle.label import cell_table
+
+        with JournalView.open(journal) as view:
+            models = tuple(tier.model for tier in stored_config(view).tiers)
+            table = cell_table(view.work(), stored_matrix(view, PluginHost(), matrix), examples=examples)
+            done, total = view.counts()
+            bills = [bill for bill in view.bills() if bill.unpriced]
+            return cls(
+                table=attrs.evolve(table, models=models),
+                done=done,
+                total=total,
+                ledger=view.ledger(),
+                unpriced=sum(bill.unpriced for bill in bills),
+                tokens=(sum(bill.input_tokens for bill in bills), sum(bill.output_tokens for bill in bills)),
+            )
+
+    def record(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return table_record(self.table) | {
+            "done": self.done,
+            "total": self.total,
+            "settled_usd": f"{from_nano(self.ledger.settled_nano):f}",
+            "at_most_usd": f"{from_nano(self.ledger.total_nano):f}",
+            "unpriced_calls": self.unpriced,
+        }
+
+    def sentence(self) -> str:
+        """Say how far it is, and what it has cost."""
+        return f"{self.done:,} of {self.total:,} rows done; {_spent(self)}"
+
+
+def _spent(standing: Standing) -> str:
+    ledger = standing.ledger
+    text = f"spent: ${from_nano(ledger.settled_nano):.6f}"
+    if ledger.unknown_nano:
+        text += f", and at most ${from_nano(ledger.unknown_nano):.6f} by calls whose end is not known"
+    if ledger.open_nano:
+        text += f", and at most ${from_nano(ledger.open_nano):.6f} by calls under way"
+    if standing.unpriced:
+        tokens_in, tokens_out = standing.tokens
+        text += (
+            f"; of unknown price: {standing.unpriced:,} calls, {tokens_in:,} tokens in, {tokens_out:,} out"
+        )
     return text
 
 
@@ -58,7 +124,8 @@ def print_forecast(found: Forecast, concurrency: int, as_json: bool) -> None:
         f"about {_dollars(found.cost_usd)}, at most {_dollars(found.at_most_usd)} without second tries"
     )
     out.print(
-        "Tokens in are estimated from characters; tokens out are assumed, without thinking. ~: assumed."
+        "Tokens in are estimated from characters, tokens out are assumed: without thinking, or with as much"
+        " as the config allows. ~: assumed as well."
     )
     if found.spent_usd:
         out.print(f"spent already: {_dollars(found.spent_usd)}")
@@ -111,5 +178,7 @@ def print_cells(table: CellTable, only: str | None) -> None:
     out.print(f"\n{', '.join(shares)}")
     if table.unscored:
         out.print(f"[yellow]{table.unscored:,} rows have no label: a tier has no grade[/]")
+        for problem, times in table.problems.items():
+            out.print(f"[yellow]  {times:,} x {printable(problem, 160)}[/]", soft_wrap=True)
     if table.kept_out:
         out.print(f"[yellow]{table.kept_out:,} rows have a reason that may not be used[/]")

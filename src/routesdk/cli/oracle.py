@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from types import FrameType
+from typing import TYPE_CHECKING, cast
 
+import attrs
 import typer
 
 from routesdk.cli.bar import run_bar
-from routesdk.cli.cell import print_cells, print_forecast, spent, table_record
+from routesdk.cli.cell import Standing, print_cells, print_forecast
 from routesdk.cli.console import console, errors, printable
 from routesdk.cli.part import part_options
 from routesdk.config import Config, OracleConfig, load_config
 from routesdk.errors import ConfigError, RunStoppedError
 from routesdk.structure import structure, unstructure
-from routesdk.types import PartConfig, from_nano
+from routesdk.types import PartConfig
+
+if TYPE_CHECKING:
+    from routesdk.pipeline.oracle import Halt
 
 app = typer.Typer(
     help="Make evidence: both models answer, a blind judge grades, a matrix labels.", no_args_is_help=True
@@ -80,7 +87,7 @@ def generate(
         "shards": shards,
     }
     settings = _settings(config, given, recorded, file)
-    settings = _with_tiers(settings, medium, large, tier or [])
+    settings = attrs.evolve(settings, oracle=_with_tiers(settings.oracle, medium, large, tier or []))
     if dry_run:
         from routesdk.pipeline.oracle.forecast import forecast
 
@@ -95,27 +102,16 @@ def show(
     examples: int = typer.Option(1, min=0, help="Examples of each cell."),
     cell: str | None = typer.Option(None, help="One cell alone, such as IC."),
     matrix: str | None = typer.Option(None, help="Another matrix than the run's."),
+    matrix_option: list[str] = typer.Option(None, help="KEY=VALUE for that matrix."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object, for machines."),
 ) -> None:
     """Show the table of cells, with examples of each, and what the run has cost."""
-    from routesdk.host import PluginHost
-    from routesdk.journal import JournalView
-    from routesdk.pipeline.oracle.export import stored_matrix
-    from routesdk.pipeline.oracle.label import cell_table
-
-    with JournalView.open(journal) as view:
-        built = stored_matrix(view, PluginHost(), None if matrix is None else PartConfig(matrix))
-        table = cell_table(view.work(), built, examples=examples)
-        done, total = view.counts()
-        ledger = view.ledger()
+    standing = Standing.read(journal, _part(matrix, matrix_option), examples=examples)
     if as_json:
-        record = table_record(table) | {"done": done, "total": total}
-        record["settled_usd"] = f"{from_nano(ledger.settled_nano):f}"
-        record["at_most_usd"] = f"{from_nano(ledger.total_nano):f}"
-        typer.echo(json.dumps(record))
+        typer.echo(json.dumps(standing.record()))
         return
-    print_cells(table, cell)
-    console().print(f"\n{done:,} of {total:,} rows done; {spent(ledger.settled_nano, ledger.unknown_nano)}")
+    print_cells(standing.table, cell)
+    console().print(f"\n{standing.sentence()}")
 
 
 @app.command("export")
@@ -125,13 +121,14 @@ def export(
         Path("oracle_dataset.jsonl"), help="The labelled rows; two more files go beside it."
     ),
     matrix: str | None = typer.Option(None, help="Another matrix than the run's."),
+    matrix_option: list[str] = typer.Option(None, help="KEY=VALUE for that matrix."),
 ) -> None:
     """Write labelled rows, rows that were kept out, and a manifest of where all came from."""
     from routesdk.journal import JournalView
     from routesdk.pipeline.oracle.export import export as write
 
     with JournalView.open(journal) as view:
-        done = write(view, output, matrix=None if matrix is None else PartConfig(matrix))
+        done = write(view, output, matrix=_part(matrix, matrix_option))
         finished, total = view.counts()
     out = console()
     out.print(f"{done.rows:,} labelled rows: {printable(str(done.dataset))}", soft_wrap=True)
@@ -150,6 +147,9 @@ def relabel(
     judge_option: list[str] = typer.Option(None, help="KEY=VALUE for the judge."),
     medium: str | None = typer.Option(None, help="Model of the medium tier, for a JSONL file."),
     large: str | None = typer.Option(None, help="Model of the large tier, for a JSONL file."),
+    tier: list[str] = typer.Option(
+        None, help="NAME=MODEL, cheapest first, in their place; repeat it for two to eight tiers."
+    ),
     output: Path | None = typer.Option(None, help="Write the rows with their new labels to this JSONL file."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object, for machines."),
 ) -> None:
@@ -160,9 +160,9 @@ def relabel(
         raise ConfigError("--matrix", "nothing", "and no --judge is given", "Name what to label with.")
     wish = Wish(
         source=source,
-        matrix=None if matrix is None else PartConfig(matrix, part_options(matrix_option or ())),
-        judge=None if judge is None else PartConfig(judge, part_options(judge_option or ())),
-        models=tuple(model for model in (medium, large) if model is not None),
+        matrix=_part(matrix, matrix_option),
+        judge=_part(judge, judge_option, "--judge-option"),
+        tiers=_with_tiers(OracleConfig(), medium, large, tier or []).tiers if medium or large or tier else (),
         output=output,
     )
     done = carry_out(wish)
@@ -194,8 +194,11 @@ def _settings(
     return Config(oracle=oracle, prices=settings.prices)
 
 
-def _with_tiers(settings: Config, medium: str | None, large: str | None, given: list[str]) -> Config:
-    described = unstructure(settings.oracle)
+def _with_tiers(
+    oracle: OracleConfig, medium: str | None, large: str | None, given: list[str]
+) -> OracleConfig:
+    """Put the tiers of the command line in place of the config's."""
+    described = unstructure(oracle)
     if given:
         if medium is not None or large is not None:
             raise ConfigError("--tier", given[0], "was given beside --medium or --large", "Give one of them.")
@@ -209,7 +212,17 @@ def _with_tiers(settings: Config, medium: str | None, large: str | None, given: 
         lost = [name for name, model in wanted.items() if model is not None]
         if lost:
             raise ConfigError(f"--{lost[0]}", "", "the config has no tier of this name", "Use --tier.")
-    return Config(oracle=structure(described, OracleConfig, where="oracle"), prices=settings.prices)
+    return structure(described, OracleConfig, where="oracle")
+
+
+def _part(name: str | None, options: list[str] | None, flag: str = "--matrix-option") -> PartConfig | None:
+    """Return the part that the command line names, with its options; None where it names none."""
+    if name is not None:
+        return PartConfig(name, part_options(options or (), flag=flag))
+    if options:
+        problem = "was given without a name"
+        raise ConfigError(flag, options[0], problem, f"Give {flag.removesuffix('-option')} too.")
+    return None
 
 
 def _tier(item: str) -> dict[str, str]:
@@ -221,39 +234,48 @@ def _tier(item: str) -> dict[str, str]:
 
 def _run(settings: Config, rows: Path | None, retry_unscored: bool, as_json: bool) -> None:
     from routesdk.dataset import read_examples
+    from routesdk.pipeline.oracle import Halt
     from routesdk.pipeline.oracle import generate as run
 
     only = None if rows is None else list(read_examples(rows))
     stopped: RunStoppedError | None = None
-    with run_bar() as listen:
+    halt = Halt()
+    with run_bar() as listen, _at_first_interrupt(halt):
         try:
-            run(settings, rows=only, retry_unscored=retry_unscored, listen=listen)
+            run(settings, rows=only, retry_unscored=retry_unscored, listen=listen, halt=halt)
         except RunStoppedError as error:
             stopped = error
         except KeyboardInterrupt:
-            again = "Stopped. What was done is kept: run the same command, and it goes on."
-            errors().print(f"[yellow]{again}[/]")
-            raise typer.Exit(_STOPPED_BY_HAND) from None
+            halt.wanted = True
+    standing = Standing.read(settings.oracle.journal)
     if as_json:
-        _print_json(settings.oracle.journal, stopped)
+        problem = None if stopped is None else stopped.problem
+        typer.echo(json.dumps(standing.record() | {"stopped": problem}))
     else:
-        show(settings.oracle.journal, examples=0, cell=None, matrix=None, as_json=False)
+        if standing.done:
+            print_cells(standing.table, None)
+        console().print(f"\n{standing.sentence()}")
+    if halt.wanted:
+        errors().print("[yellow]Stopped by hand. Run the same command, and it goes on.[/]")
+        raise typer.Exit(_STOPPED_BY_HAND)
     if stopped is not None:
         raise stopped
 
 
-def _print_json(journal: Path, stopped: RunStoppedError | None) -> None:
-    from routesdk.journal import JournalView
+@contextmanager
+def _at_first_interrupt(halt: Halt) -> Iterator[None]:
+    """Let calls under way come to their end at the first Ctrl-C, and break them off at the second."""
 
-    with JournalView.open(journal) as view:
-        done, total = view.counts()
-        ledger = view.ledger()
-    record = {
-        "journal": str(journal),
-        "done": done,
-        "total": total,
-        "settled_usd": f"{from_nano(ledger.settled_nano):f}",
-        "at_most_usd": f"{from_nano(ledger.total_nano):f}",
-        "stopped": None if stopped is None else stopped.problem,
-    }
-    typer.echo(json.dumps(record))
+    def stop(number: int, frame: FrameType | None) -> None:
+        if halt.wanted:
+            raise KeyboardInterrupt
+        halt.wanted = True
+        errors().print(
+            "[yellow]Stopping once the calls under way have ended; Ctrl-C again breaks them off.[/]"
+        )
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

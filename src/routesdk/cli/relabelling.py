@@ -11,7 +11,7 @@ import attrs
 from rich.table import Table
 
 from routesdk.cli.console import console, printable
-from routesdk.config import DEFAULT_TIERS, OracleConfig
+from routesdk.config import OracleConfig, TierConfig
 from routesdk.dataset import read_examples, replacing
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
@@ -31,14 +31,14 @@ class Wish:
         source: A journal, or a JSONL file with outcomes.
         matrix: The matrix from now on.
         judge: The judge from now on; None keeps the grades.
-        models: Models that stand for the tiers, for a JSONL file.
+        tiers: The tiers and their models, for a JSONL file.
         output: Where the rows go with their new labels; None for nowhere.
     """
 
     source: Path
     matrix: PartConfig | None
     judge: PartConfig | None
-    models: tuple[str, ...]
+    tiers: tuple[TierConfig, ...]
     output: Path | None
 
 
@@ -67,10 +67,13 @@ def _stored(
     if ".jsonl" not in wish.source.suffixes:
         view = stack.enter_context(JournalView.open(wish.source))
         return view, stored_config(view), view.work()
-    if len(wish.models) != len(DEFAULT_TIERS):
+    if not wish.tiers:
         problem = "is a file of outcomes, and its models are not named"
-        raise ConfigError("source", str(wish.source), problem, "Give --medium and --large.")
-    return None, OracleConfig(), recorded_work(read_examples(wish.source), wish.models)
+        raise ConfigError("source", str(wish.source), problem, "Give --medium and --large, or --tier.")
+    # Nine cells are for two tiers.
+    matrix = PartConfig("nine-cell" if len(wish.tiers) == 2 else "cheapest-correct")
+    config = OracleConfig(tiers=wish.tiers, matrix=matrix)
+    return None, config, recorded_work(read_examples(wish.source), [tier.model for tier in wish.tiers])
 
 
 def print_relabelling(done: Relabelling) -> None:
@@ -89,3 +92,6 @@ def print_relabelling(done: Relabelling) -> None:
     out.print(
         f"\n{done.moved:,} of {done.rows:,} labels change{share}; {done.moved_tier:,} rows go to another tier"
     )
+    if done.lost:
+        text = f"{done.lost:,} lose their label: the judge gave no grade, or no verdict of it is stored"
+        out.print(f"[yellow]{text}[/]")

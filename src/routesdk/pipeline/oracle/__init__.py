@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from routesdk.pipeline.oracle.caller import Halt
 from routesdk.pipeline.oracle.generate import agenerate, generate
 from routesdk.pipeline.oracle.run import Progress
 
-__all__ = ["Progress", "agenerate", "generate"]
+__all__ = ["Halt", "Progress", "agenerate", "generate"]

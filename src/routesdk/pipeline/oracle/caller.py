@@ -20,6 +20,11 @@ from routesdk.types import Answer, Request
 
 # Backends keep the deadline themselves; this is for those that do not.
 _GRACE_S = 5.0
+# Tries on top for a call that fails while its provider counts as down: an outage is no property of a row.
+# With the rests between them these outlast some five minutes, and longer where other calls try as well.
+_OUTAGE_TRIES = 8
+# How often a call that pauses looks whether the run is to stop.
+_LOOK_S = 0.25
 # Requests refused by a model that has never answered one: its name is misspelt, or it is not for us.
 _HOPELESS = 20
 
@@ -41,6 +46,17 @@ class Line:
     free: bool = False
 
 
+@attrs.define
+class Halt:
+    """Asks a run to stop: calls under way come to their end, and no further one is begun.
+
+    Attributes:
+        wanted: Whether it is to stop; may be set from a signal handler.
+    """
+
+    wanted: bool = False
+
+
 class Caller:
     """Makes the calls of a run.
 
@@ -49,13 +65,17 @@ class Caller:
         purse: Where their money comes from.
         pricing: What they cost.
         attempts: How often a call is tried.
+        halt: Asks the run to stop.
     """
 
-    def __init__(self, journal: Journal, purse: Purse, pricing: Pricing, *, attempts: int) -> None:
+    def __init__(
+        self, journal: Journal, purse: Purse, pricing: Pricing, *, attempts: int, halt: Halt
+    ) -> None:
         self._journal = journal
         self._purse = purse
         self._pricing = pricing
         self._attempts = attempts
+        self._halt = halt
         self._under_way: dict[bytes, asyncio.Event] = {}
         self._prompts: set[str] = set()
         self._answering = set(journal.view.models())
@@ -116,13 +136,15 @@ class Caller:
 
     async def _try(self, line: Line, request: Request, call: Call) -> Answer:
         expected = estimate_tokens(request) + (request.max_output_tokens or 0)
-        tried = 0
+        tried = tried_while_down = 0
         while True:
-            if self.halted is not None:
-                raise self.halted
+            self._go_on()
             async with line.pace.turn(expected):
+                # A turn may have been long in coming.
+                self._go_on()
+                down, begun = line.pace.breaker.open, time.monotonic()
+                tried_while_down += down
                 tried += 1
-                begun = time.monotonic()
                 reply = await self._once(line, request, call)
             if isinstance(reply, Answer):
                 used = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
@@ -131,9 +153,31 @@ class Caller:
                 self._answering.add((line.provider, request.model))
                 return reply
             self._judge_failure(line, request.model, reply, begun)
-            if not reply.retryable or tried >= self._attempts:
+            on_top = min(tried_while_down, _OUTAGE_TRIES)
+            if not reply.retryable or (tried - on_top >= self._attempts and not self._spared(line, on_top)):
                 raise reply
-            await asyncio.sleep(backoff_s(tried, reply.retry_after_s))
+            await self._pause(backoff_s(tried, reply.retry_after_s))
+
+    def _spared(self, line: Line, on_top: int) -> bool:
+        """Tell whether a call that has had its tries gets another: its provider has just gone down."""
+        return line.pace.breaker.open and on_top < _OUTAGE_TRIES
+
+    def _go_on(self) -> None:
+        """Check that the run is not to stop.
+
+        Raises:
+            RunStoppedError: It is.
+        """
+        if self._halt.wanted and self.halted is None:
+            problem, fix = "it was asked to stop", "Run again: it goes on where it stopped."
+            self.halted = RunStoppedError(problem, fix)
+        if self.halted is not None:
+            raise self.halted
+
+    async def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._halt.wanted:
+            await asyncio.sleep(min(left, _LOOK_S))
 
     def _judge_failure(self, line: Line, model: str, error: BackendError, begun: float) -> None:
         """Tell an outage from a request that nobody could have answered.

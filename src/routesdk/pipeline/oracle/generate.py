@@ -13,11 +13,12 @@ from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.journal import Journal
 from routesdk.pipeline.division import TRAIN, Division
+from routesdk.pipeline.oracle.caller import Halt
 from routesdk.pipeline.oracle.held_out import HeldOut
 from routesdk.pipeline.oracle.plan import build_plan
 from routesdk.pipeline.oracle.rows import divide_benchmark, train_rows
 from routesdk.pipeline.oracle.run import Listener, Progress, work_off
-from routesdk.pipeline.oracle.shard import work_off_in_shards
+from routesdk.pipeline.oracle.shard import take_in_parts, work_off_in_shards
 from routesdk.protocols import Analyst, Backend, Benchmark, Judge
 from routesdk.structure import unstructure
 from routesdk.types import Example
@@ -30,6 +31,7 @@ def generate(
     rows: Sequence[Example] | None = None,
     retry_unscored: bool = False,
     listen: Listener | None = None,
+    halt: Halt | None = None,
     benchmark: Benchmark | None = None,
     backends: Mapping[str, Backend] | None = None,
     judge: Judge | None = None,
@@ -50,6 +52,7 @@ def generate(
             rows=rows,
             retry_unscored=retry_unscored,
             listen=listen,
+            halt=halt,
             benchmark=benchmark,
             backends=backends,
             judge=judge,
@@ -66,6 +69,7 @@ async def agenerate(
     rows: Sequence[Example] | None = None,
     retry_unscored: bool = False,
     listen: Listener | None = None,
+    halt: Halt | None = None,
     benchmark: Benchmark | None = None,
     backends: Mapping[str, Backend] | None = None,
     judge: Judge | None = None,
@@ -84,6 +88,7 @@ async def agenerate(
         retry_unscored: Whether rows that ended without a grade, or without a
             reason that may be used, are tried again.
         listen: Is told where the run stands, after every row.
+        halt: Asks the run to stop: calls under way come to their end, and no further one is begun.
         benchmark: In place of the one that the config names.
         backends: Backends by name, in place of those that the host would build. Like
             the three that follow, they cannot cross machines, and are refused with shards.
@@ -121,9 +126,11 @@ async def agenerate(
         journal.begin(train_rows(plan, division, rows), _about(config, division, host))
         if retry_unscored:
             journal.reopen_unscored()
+        take_in_parts(journal)
         if config.oracle.shards > 1:
             return await work_off_in_shards(config, journal, host, listen or _deaf)
-        return await work_off(plan, journal, max_usd=config.oracle.max_usd, listen=listen or _deaf)
+        limit = config.oracle.max_usd
+        return await work_off(plan, journal, max_usd=limit, listen=listen or _deaf, halt=halt)
 
 
 def _deaf(_: Progress) -> None:

@@ -13,6 +13,9 @@ from routesdk.journal.record import Row
 from routesdk.protocols import Matrix
 from routesdk.types import Answer, Example, FrozenMapping, Grade, Label, Usage, frozen
 
+# Problems often name what they are about, and then no two are the same.
+_MOST_PROBLEMS, _SHOWN_PROBLEMS = 1000, 3
+
 
 def cell_name(grades: Sequence[Grade]) -> str:
     """Spell a cell by its grades' letters, cheapest tier first: `IC`."""
@@ -72,6 +75,7 @@ class CellTable:
         cells: The cells that have rows, most first.
         policies: Policy → rows.
         unscored: Rows that a tier has no grade for.
+        problems: Why tiers have no grade → how often, the commonest first; a few of them.
         kept_out: Graded rows whose reason may not be used.
         rows: All finished rows.
     """
@@ -81,6 +85,7 @@ class CellTable:
     cells: tuple[Cell, ...]
     policies: Mapping[str, int] = attrs.field(converter=frozen)
     unscored: int
+    problems: Mapping[str, int] = attrs.field(converter=frozen)
     kept_out: int
     rows: int
 
@@ -103,12 +108,15 @@ def cell_table(works: Iterable[Work], matrix: Matrix, *, examples: int = 0) -> C
     counts: Counter[tuple[Grade, ...]] = Counter()
     shown: dict[tuple[Grade, ...], list[Work]] = {}
     models: tuple[str, ...] = ()
+    problems: Counter[str] = Counter()
     unscored = kept_out = rows = 0
     for work in works:
         rows += 1
         models = models or tuple(each.model for each in work.outcomes)
         if work.unscored:
             unscored += 1
+            if len(problems) < _MOST_PROBLEMS or set(work.unscored) <= set(problems):
+                problems.update(work.unscored)
             continue
         kept_out += bool(work.problem)
         counts[work.grades] += 1
@@ -135,6 +143,7 @@ def cell_table(works: Iterable[Work], matrix: Matrix, *, examples: int = 0) -> C
         cells=cells,
         policies=ordered,
         unscored=unscored,
+        problems=dict(problems.most_common(_SHOWN_PROBLEMS)),
         kept_out=kept_out,
         rows=rows,
     )

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 
 # The first pause between two tries, and the longest, in seconds.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
-# Failures in a row, without a success between them, that are taken for an outage.
+# Failures in a row, without a success between them, that are taken for an outage: this many, or as
+# many as a call has tries, where that is fewer.
 _OUTAGE = 10
 _FIRST_REST_S, _LONGEST_REST_S = 1.0, 60.0
 
@@ -63,10 +64,12 @@ class Breaker:
 
     Args:
         patience_s: Seconds without any success, after which the run gives up.
+        attempts: How often a call is tried.
     """
 
-    def __init__(self, patience_s: float) -> None:
+    def __init__(self, patience_s: float, attempts: int) -> None:
         self._patience_s = patience_s
+        self._outage = min(_OUTAGE, attempts)
         self._failures = 0
         self._rest_s = _FIRST_REST_S
         # When its last rest began, and ends: a call that begins later and fails says something new.
@@ -77,7 +80,7 @@ class Breaker:
     @property
     def open(self) -> bool:
         """Whether the provider counts as down."""
-        return self._failures >= _OUTAGE
+        return self._failures >= self._outage
 
     @asynccontextmanager
     async def passage(self) -> AsyncIterator[None]:
@@ -124,6 +127,7 @@ class Pace:
         requests_per_minute: Calls begun a minute; None for no bound.
         tokens_per_minute: Tokens a minute, in and out; None for no bound.
         patience_s: Seconds without any success, after which the run gives up.
+        attempts: How often a call is tried.
     """
 
     def __init__(
@@ -133,11 +137,12 @@ class Pace:
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
         patience_s: float,
+        attempts: int,
     ) -> None:
         self._slots = asyncio.Semaphore(concurrency)
         self._requests = None if requests_per_minute is None else Rate(requests_per_minute)
         self._tokens = None if tokens_per_minute is None else Rate(tokens_per_minute)
-        self.breaker = Breaker(patience_s)
+        self.breaker = Breaker(patience_s, attempts)
 
     @asynccontextmanager
     async def turn(self, tokens: int) -> AsyncIterator[None]:

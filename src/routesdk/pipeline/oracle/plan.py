@@ -180,6 +180,7 @@ class _Lines:
                 requests_per_minute=self._oracle.requests_per_minute,
                 tokens_per_minute=self._oracle.tokens_per_minute,
                 patience_s=PATIENCE_S,
+                attempts=self._oracle.attempts,
             )
             free = bool(getattr(backend, "free", False))
             self._lines[provider] = Line(provider=provider, backend=backend, pace=pace, free=free)

@@ -109,12 +109,9 @@ class Purse:
 
     def _used_up(self, worst_nano: int) -> RunStoppedError:
         assert self._max_nano is not None
-        ledger = self._journal.ledger
         problem = (
-            f"the next call may cost {from_nano(worst_nano):f} USD, and of {from_nano(self._max_nano):f} USD"
-            f" {from_nano(ledger.settled_nano):f} are spent"
+            f"the next call may cost {from_nano(worst_nano):f} USD,"
+            f" and the budget of {from_nano(self._max_nano):f} USD has no room for it"
         )
-        if ledger.unknown_nano:
-            problem += f" and {from_nano(ledger.unknown_nano):f} may have been, by calls that broke off"
         fix = "Raise --max-usd, and run again: nothing is paid twice."
         return RunStoppedError(problem, fix)

@@ -68,8 +68,17 @@ class Relabelling:
 
     @property
     def moved_tier(self) -> int:
-        """How many rows go to another tier by default now."""
-        return sum(change.rows for change in self.changes if change.tier != change.new_tier)
+        """How many rows go to another tier by default now; not those that have no label."""
+        return sum(
+            change.rows
+            for change in self.changes
+            if change.tier and change.new_tier and change.tier != change.new_tier
+        )
+
+    @property
+    def lost(self) -> int:
+        """How many rows had a label, and have none now."""
+        return sum(change.rows for change in self.changes if change.tier and not change.new_tier)
 
 
 def relabel(

@@ -61,7 +61,7 @@ def train_rows(
         missing.discard(example.id)
         bare = attrs.evolve(example, outcomes={})
         yield Row(example=bare, digest=plan.row_digest(bare), position=position)
-    if missing and least is None:
+    if missing:
         shown = ", ".join(sorted(missing)[:5])
         problem = f"the benchmark has no train row of {len(missing)} of these ids"
         raise ConfigError(

@@ -11,7 +11,7 @@ import attrs
 
 from routesdk.errors import RouteSDKError, RunStoppedError
 from routesdk.journal import Journal, Ledger
-from routesdk.pipeline.oracle.caller import Caller
+from routesdk.pipeline.oracle.caller import Caller, Halt
 from routesdk.pipeline.oracle.plan import Plan
 from routesdk.pipeline.oracle.purse import Purse
 from routesdk.pipeline.oracle.row import RowWorker
@@ -51,7 +51,9 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-async def work_off(plan: Plan, journal: Journal, *, max_usd: Decimal | None, listen: Listener) -> Progress:
+async def work_off(
+    plan: Plan, journal: Journal, *, max_usd: Decimal | None, listen: Listener, halt: Halt | None = None
+) -> Progress:
     """Do every row of a journal that is not done.
 
     Args:
@@ -60,16 +62,19 @@ async def work_off(plan: Plan, journal: Journal, *, max_usd: Decimal | None, lis
         max_usd: What the journal's attempts may come to in US dollars, earlier
             sittings included; None for no limit.
         listen: Is told where the run stands, after every row.
+        halt: Asks it to stop; None lets nobody ask.
 
     Returns:
         Where it stands in the end.
 
     Raises:
-        RunStoppedError: It cannot go on: no money, no access, a provider that is down, a plugin's bug.
+        RunStoppedError: It cannot go on: no money, no access, a provider that is down, a plugin's bug;
+            or it was asked to stop.
         JournalError: The journal cannot be written; what it had is still there.
     """
     purse = Purse(journal, None if max_usd is None else to_nano(max_usd))
-    caller = Caller(journal, purse, plan.pricing, attempts=plan.config.attempts)
+    halt = halt or Halt()
+    caller = Caller(journal, purse, plan.pricing, attempts=plan.config.attempts, halt=halt)
     sitting = _Sitting(plan, journal, caller, listen)
     await sitting.work()
     return sitting.progress()

@@ -31,8 +31,7 @@ async def work_off_in_shards(
     """Do every row of a journal that is not done, in parts that an executor runs.
 
     Each part has its share of the budget, of the concurrency and of the rates
-    beforehand, for machines do not know of each other. What parts of a run
-    that was killed had found out is taken in first.
+    beforehand, for machines do not know of each other.
 
     Args:
         config: The config; its `[oracle]` names the executor and the number of parts.
@@ -45,9 +44,15 @@ async def work_off_in_shards(
         JournalError: A journal cannot be used.
     """
     start = time.monotonic()
-    folder = _folder(journal)
-    for left in sorted(folder.glob("part-*.sqlite")):
-        merge(journal, left)
+    folder = _parts_folder(journal)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        problem, fix = (
+            f"cannot be made ({error.strerror})",
+            "Name a journal in a folder that can be written to.",
+        )
+        raise JournalError(str(folder), problem, fix) from error
     begun_at, total = journal.view.counts()
     calls = _calls(journal)
     about = {_CONFIG: json.dumps(unstructure(_share(config, journal)))}
@@ -75,6 +80,8 @@ async def work_off_in_shards(
         listen(progress())
     # They may be under way still: the next run takes in what they found out.
     problems += [f"the executor gave no result for {part.name}" for part in sorted(waited_for)]
+    if not waited_for:
+        folder.rmdir()
     if problems:
         done, _ = journal.view.counts()
         problem = f"{len(problems)} of {len(parts)} parts did not come to their end; the first: {problems[0]}"
@@ -118,16 +125,21 @@ def _calls(journal: Journal) -> int:
     return sum(bill.calls for bill in journal.view.bills())
 
 
-def _folder(journal: Journal) -> Path:
-    folder = journal.path.with_name(f"{journal.path.name}.parts")
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        problem = f"cannot be made ({error.strerror})"
-        raise JournalError(
-            str(folder), problem, "Name a journal in a folder that can be written to."
-        ) from error
-    return folder
+def take_in_parts(journal: Journal) -> None:
+    """Merge the parts that an earlier run was killed over: what they found out is paid for.
+
+    Raises:
+        JournalError: A part is still being written, or cannot be read.
+    """
+    folder = _parts_folder(journal)
+    for left in sorted(folder.glob("part-*.sqlite")):
+        merge(journal, left)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _parts_folder(journal: Journal) -> Path:
+    return journal.path.with_name(f"{journal.path.name}.parts")
 
 
 def _share(config: Config, journal: Journal) -> Config:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from routesdk.errors import RouteSDKError
 from routesdk.types import ShardResult
 
 
@@ -68,6 +69,9 @@ def _run(stage_name: str, shard: Path) -> Path:
 
 
 def _describe(error: BaseException) -> str:
+    if isinstance(error, RouteSDKError):
+        # It says what was wrong and what to do; where it was raised is of no use to anyone.
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
