@@ -110,7 +110,7 @@ class OraclePlugin:
 
     @hookimpl
     def routesdk_backends(self) -> Iterable[Component[Backend]]:
-        yield Component(name="scripted", factory=Oracle)
+        yield Component(name="scripted", factory=_scripted)
 
     @hookimpl
     def routesdk_judges(self) -> Iterable[Component[Judge]]:
@@ -120,6 +120,10 @@ class OraclePlugin:
 @attrs.frozen(kw_only=True)
 class QuestionsConfig:
     count: int = 40
+
+
+def _scripted() -> Backend:
+    return Oracle()
 
 
 def _questions(config: QuestionsConfig) -> Benchmark:

@@ -21,6 +21,7 @@ from routesdk.journal import (
     Row,
     TierOutcome,
     call_key,
+    is_journal,
     merge,
     partition,
     provider_id,
@@ -34,8 +35,8 @@ def rows(count: int, digest: str = "d") -> Iterator[Row]:
     return (Row(example=each, digest=digest, position=place) for place, each in enumerate(examples(count)))
 
 
-def call(number: int = 0, row: str = "q0") -> Call:
-    return Call(key=bytes([number]) * 32, role="answer", row=row, provider="p", model="m")
+def call(number: int = 0, question: str = "q0") -> Call:
+    return Call(key=bytes([number]) * 32, role="answer", question=question, provider="p", model="m")
 
 
 def answer(cost: str | None = "0.000002", text: str = "Hm.") -> Answer:
@@ -248,6 +249,61 @@ def test_a_second_run_on_one_journal_is_refused_and_harms_nothing(path: Path) ->
         assert journal.view.counts() == (0, 2)
 
 
+def test_two_names_of_one_file_are_one_journal(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "link.sqlite"
+    other.parent.mkdir()
+    other.symlink_to(path)
+    with Journal(path), pytest.raises(JournalError, match="another run"):
+        Journal(other)
+
+
+def test_a_journal_in_memory_is_a_file_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Journal(":memory:") as journal:
+        journal.begin(rows(2), {})
+    with JournalView.open(":memory:") as view:
+        assert view.counts() == (0, 2)
+
+
+def test_a_journal_is_known_while_its_first_pages_are_not_in_the_file_yet(path: Path, tmp_path: Path) -> None:
+    with Journal(path):
+        assert is_journal(path)
+    assert is_journal(path)
+    (tmp_path / "other").write_bytes(b"SQLite format 3\x00")
+    assert not is_journal(tmp_path / "other")
+
+
+def test_a_snapshot_sees_one_state_throughout(path: Path) -> None:
+    with Journal(path) as journal, JournalView.open(path) as view:
+        journal.begin(rows(3), {})
+        with view.snapshot():
+            assert view.counts() == (0, 3)
+            journal.finish(next(journal.pending()), outcomes(), "", "")
+            assert view.counts() == (0, 3)
+        assert view.counts() == (1, 3)
+
+
+def test_an_attempt_that_somebody_else_ended_is_told(path: Path) -> None:
+    with Journal(path) as journal:
+        attempt = journal.reserve(call(), 5)
+        journal.fail(attempt, 5, "no")
+        with pytest.raises(JournalError, match="ended by somebody else"):
+            journal.settle(attempt, 5, call(), answer())
+
+
+def test_what_a_provider_is_named_by_is_what_is_in_a_file_and_not_where_it_is(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    one.write_text("a")
+    two.write_text("a")
+    first = provider_id(PartConfig("recorded", {"path": str(one)}))
+    assert first == provider_id(PartConfig("recorded", {"path": str(two)}))
+    assert str(tmp_path) not in first
+    two.write_text("bc")
+    assert first != provider_id(PartConfig("recorded", {"path": str(two)}))
+
+
 def test_a_full_disk_is_told_and_what_was_committed_stays(path: Path) -> None:
     with Journal(path) as journal:
         journal.begin(rows(2), {})
@@ -308,7 +364,8 @@ def test_parts_take_every_pending_row_once_and_settled_replies_along(path: Path,
     with Journal(path) as journal:
         journal.begin(rows(50), {})
         journal.finish(next(journal.pending()), outcomes(), "", "")
-        journal.settle(journal.reserve(call(7, "q7"), 10), 10, call(7, "q7"), answer())
+        seventh = next(row for row in journal.pending() if row.example.id == "q7")
+        journal.settle(journal.reserve(call(7), 10), 10, call(7, seventh.question), answer())
         parts = partition(journal, tmp_path, 4, {"share": "x"})
         found: list[str] = []
         replies = 0

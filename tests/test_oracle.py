@@ -27,6 +27,7 @@ from routesdk.errors import (
     UnknownPriceError,
 )
 from routesdk.journal import Journal, JournalView
+from routesdk.payment import TOKENS_PER_TURN
 from routesdk.pipeline.division import TEST, divide
 from routesdk.pipeline.oracle import Halt, Progress, generate
 from routesdk.testing import FakeJudge
@@ -412,7 +413,8 @@ def test_asked_to_stop_a_run_lets_calls_end_and_begins_none(tmp_path: Path) -> N
     halt, oracle = Halt(), Oracle(latency_s=0.01)
 
     def listen(progress: Progress) -> None:
-        halt.wanted = halt.wanted or progress.done >= 5
+        if progress.done >= 5:
+            halt.ask()
 
     with pytest.raises(RunStoppedError, match="was asked to stop") as caught:
         run(tmp_path, oracle, concurrency=4, listen=listen, halt=halt)
@@ -458,9 +460,9 @@ def test_a_judge_or_analyst_with_a_bug_stops_the_run_and_is_named(tmp_path: Path
         async def reason(self, query: Query) -> str:
             return 3  # type: ignore[return-value]
 
-    with pytest.raises(RunStoppedError, match="judge Buggy raised KeyError"):
+    with pytest.raises(RunStoppedError, match="judge 'Buggy' raised KeyError"):
         run(tmp_path, Oracle(), judge=Buggy())
-    with pytest.raises(RunStoppedError, match="analyst Buggy returned int"):
+    with pytest.raises(RunStoppedError, match="analyst 'Buggy' returned int"):
         run(tmp_path, Oracle(), analyst=Buggy())
 
 
@@ -508,12 +510,123 @@ def test_two_runs_on_one_journal_are_one_too_many(tmp_path: Path) -> None:
     assert all(None not in found for found in grades(tmp_path).values())
 
 
+def test_a_part_that_hangs_is_given_up_at_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("routesdk.pipeline.oracle.seam._GRACE_S", 0.0)
+
+    class Hanging(FakeJudge):
+        async def grade(self, question: str, reference: str, answer: str) -> Verdict | Unscored:
+            await asyncio.sleep(60)
+            return Verdict(Grade.CORRECT)
+
+    class Stuck(Oracle):
+        async def generate(self, request: Request) -> Answer:
+            await asyncio.sleep(60)
+            return await super().generate(request)
+
+    run(tmp_path, Oracle(), judge=Hanging(), timeout_s=0.05, attempts=1, limit=3)
+    with JournalView.open(tmp_path / "oracle.sqlite") as view:
+        assert all("no result within 0.05 s" in each.unscored[0] for each in view.work())
+    run(tmp_path, Stuck(), system="Another.", timeout_s=0.05, attempts=1, limit=3)
+    with JournalView.open(tmp_path / "oracle.sqlite") as view:
+        assert all("no answer within 0.05 s" in each.unscored[0] for each in view.work())
+        assert view.ledger().unknown_nano > 0
+
+
+def test_a_cancellation_that_gets_out_of_a_plugin_stops_the_run(tmp_path: Path) -> None:
+    class Leaky(Oracle):
+        async def generate(self, request: Request) -> Answer:
+            if request.query.text == question(1):
+                raise asyncio.CancelledError
+            return await super().generate(request)
+
+    with pytest.raises(RunStoppedError, match="a CancelledError of its own") as caught:
+        run(tmp_path, Leaky())
+    assert caught.value.done < caught.value.total
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Answer(text=None, model="m"),  # type: ignore[arg-type]
+        Answer(text="x", model=None),  # type: ignore[arg-type]
+        Answer(text="x", model="m", finish_reason=None),  # type: ignore[arg-type]
+        Answer(text="x", model="m", usage=Usage(input_tokens=2**64, output_tokens=1)),
+    ],
+)
+def test_an_answer_of_odd_types_stops_the_run_and_names_the_backend(tmp_path: Path, odd: Answer) -> None:
+    with pytest.raises(RunStoppedError, match="backend 'scripted'"):
+        run(tmp_path, Oracle(reply=lambda _: odd))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [Verdict("CORRECT"), Verdict(Grade.CORRECT, None), Unscored(3), None, "CORRECT"],  # type: ignore[arg-type]
+)
+def test_a_verdict_of_odd_types_stops_the_run_and_names_the_judge(tmp_path: Path, odd: Verdict) -> None:
+    class Odd(FakeJudge):
+        async def grade(self, question: str, reference: str, answer: str) -> Verdict | Unscored:
+            return odd
+
+    with pytest.raises(RunStoppedError, match="judge 'Odd' returned"):
+        run(tmp_path, Oracle(), judge=Odd())
+
+
+def test_texts_of_a_provider_that_have_no_utf8_are_stored(tmp_path: Path) -> None:
+    def reply(request: Request) -> Answer:
+        usage = Usage(input_tokens=1, output_tokens=1)
+        return Answer(text="a\ud800", model="m\ud800", finish_reason="s\ud800", usage=usage)
+
+    done = run(tmp_path, Oracle(reply=reply))
+    assert done.done == done.total
+
+
+def test_a_wait_that_is_longer_than_patience_stops_the_run(tmp_path: Path) -> None:
+    def reply(request: Request) -> BackendError:
+        return BackendError("scripted", "429", retryable=True, retry_after_s=86_400.0)
+
+    with pytest.raises(RunStoppedError, match="asked again in 86,400 seconds"):
+        run(tmp_path, Oracle(reply=reply))
+
+
 # Money.
+
+
+def test_a_provider_that_does_not_keep_its_cap_ends_a_bounded_run(tmp_path: Path) -> None:
+    def reply(request: Request) -> Answer:
+        usage = Usage(input_tokens=10, output_tokens=100_000)
+        return Answer(text="thing 1", model=request.model, usage=usage)
+
+    oracle = Oracle(reply=reply)
+    with pytest.raises(RunStoppedError, match="that its cap allows"):
+        run(tmp_path, oracle, max_usd=1000, max_output_tokens=50, concurrency=2)
+    assert len(oracle.asked) <= 2
+    # What was answered is paid for, and kept.
+    with JournalView.open(tmp_path / "oracle.sqlite") as view:
+        assert {bill.state for bill in view.bills()} == {"settled"}
+
+
+def test_a_failure_that_was_counted_in_part_counts_with_its_worst_case(tmp_path: Path) -> None:
+    usage = Usage(input_tokens=1000)
+    oracle = Oracle(reply=lambda _: BackendError("scripted", "safety", blocked=True, usage=usage))
+    done = run(tmp_path, oracle, limit=3)
+
+    assert done.ledger.settled_nano == 0
+    assert done.ledger.unknown_nano == sum(int(worst(request) * 10**9) for request in oracle.asked)
+
+
+def test_a_failure_of_a_free_backend_costs_nothing(tmp_path: Path) -> None:
+    usage = Usage(input_tokens=1000, output_tokens=1000)
+    error = BackendError("scripted", "cut off", may_cost=True, usage=usage)
+    done = run(tmp_path, Oracle(reply=lambda _: error, free=True), max_usd=0, limit=3)
+
+    assert done.ledger.total_nano == 0
 
 
 def worst(call: Request) -> Decimal:
     price = {MEDIUM: Decimal(1), LARGE: Decimal(10)}[call.model]
-    sent = len(call.system.encode()) + len(call.query.text.encode()) + 256
+    sent = len(call.system.encode()) + len(call.query.text.encode()) + 2 * TOKENS_PER_TURN
     assert call.max_output_tokens is not None
     return (sent * price + call.max_output_tokens * 4 * price) / 1_000_000
 
@@ -580,6 +693,24 @@ def test_a_free_backend_needs_no_price_and_costs_nothing(tmp_path: Path) -> None
 
 
 # Bad input.
+
+
+def test_the_line_of_a_bad_row_is_that_of_the_benchmark(tmp_path: Path) -> None:
+    rows = list(examples(40))
+    division = divide(Questions(tuple(rows)), test_share=0.2, seed=0)
+    place = max(number for number, each in enumerate(rows) if division.is_train(each))
+    rows[place] = attrs.evolve(rows[place], reference=None)
+    with pytest.raises(DatasetError) as caught:
+        run(tmp_path, benchmark=Questions(tuple(rows)))
+    assert caught.value.line == place + 1
+
+
+def test_texts_that_cannot_be_stored_or_sent_are_named_beforehand(tmp_path: Path) -> None:
+    rows = tuple(attrs.evolve(each, id=f"{each.id}\ud800") for each in examples(5))
+    with pytest.raises(DatasetError, match="half of a character"):
+        run(tmp_path, benchmark=Questions(rows))
+    with pytest.raises(ConfigError, match="half of a character"):
+        run(tmp_path, system="Be brief\ud800.")
 
 
 def test_rows_of_the_test_part_are_refused_before_anything_is_paid(tmp_path: Path) -> None:

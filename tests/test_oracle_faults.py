@@ -113,7 +113,7 @@ def test_with_a_fifth_of_calls_failing_every_row_ends_and_the_money_adds_up(
 def test_a_faulty_run_finds_out_what_a_sound_one_does(tmp_path: Path) -> None:
     (tmp_path / "sound").mkdir()
     with ProviderServer(reply) as server:
-        sound = settings(tmp_path / "sound", backend("openai-compatible", server))
+        sound = settings(tmp_path / "sound", backend("openai-compatible", server), timeout_s=60.0)
         generate(sound, host=make_host(), benchmark=Questions.of(40))
         settled = billed_nano(server.billed)
     with JournalView.open(sound.oracle.journal) as view:

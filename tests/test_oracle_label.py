@@ -8,19 +8,35 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import attrs
 import pytest
 
-from oracles import LARGE, MEDIUM, Oracle, answer_to, config, exported, host, question
+from oracles import (
+    LARGE,
+    MEDIUM,
+    PRICES,
+    Oracle,
+    Questions,
+    answer_to,
+    config,
+    examples,
+    exported,
+    host,
+    question,
+)
+from routesdk.config import PriceConfig
 from routesdk.dataset import read_examples
 from routesdk.errors import BackendError, ConfigError, JournalError
 from routesdk.host import PluginHost
 from routesdk.journal import JournalView
+from routesdk.pipeline.division import divide
 from routesdk.pipeline.oracle import generate
 from routesdk.pipeline.oracle.export import export, stored_matrix
+from routesdk.pipeline.oracle.forecast import forecast
 from routesdk.pipeline.oracle.label import CellTable, cell_table, recorded_work
 from routesdk.pipeline.oracle.relabel import UNSCORED, relabel
 from routesdk.testing import FakeJudge, make_host
-from routesdk.types import Grade, PartConfig, Request, Unscored, Verdict
+from routesdk.types import Answer, Grade, PartConfig, Request, Unscored, Usage, Verdict
 
 NINE = ("CC", "CI", "CA", "IC", "II", "IA", "AC", "AI", "AA")
 PAIRS = {
@@ -265,3 +281,93 @@ def test_a_judge_that_asks_a_model_finds_the_verdicts_that_were_paid_for(tmp_pat
     assert done.moved == 0
     assert set(done.policies) == {"Standard_Query"}
     assert set(none.policies) == {UNSCORED}
+
+
+def test_the_second_reply_of_a_judge_counts_where_the_first_could_not_be_read(tmp_path: Path) -> None:
+    seen: set[str] = set()
+
+    def reply(request: Request) -> str:
+        if request.model != "judge-model":
+            return answer_to(request)
+        first = request.query.text not in seen
+        seen.add(request.query.text)
+        return "Hm." if first else json.dumps({"reason": "so it is", "grade": "CORRECT"})
+
+    part = PartConfig("model", {"model": "judge-model", "backend": {"name": "scripted"}})
+    settings = config(tmp_path, judge=part, prices=False, count_only_tokens=True)
+    generate(settings, host=host(), backends={"scripted": Oracle(reply=reply)})
+    with JournalView.open(settings.oracle.journal) as view:
+        matrix = stored_matrix(view, host())
+        done = relabel(view.work(), matrix, matrix, judge=host().judge("model", **part.options), view=view)
+    assert (done.moved, done.lost) == (0, 0)
+
+
+def test_no_folder_and_no_user_of_an_address_gets_out(tmp_path: Path) -> None:
+    def reply(request: Request) -> str | BackendError:
+        if request.query.text == question(1):
+            return BackendError("scripted", f"{tmp_path}/answers.jsonl has no answer; see https://a.b/c/d")
+        return answer_to(request)
+
+    part = PartConfig("scripted", {"base_url": "http://me:s3cr3t@127.0.0.1:1/v1"})
+    settings = config(tmp_path, backend=part, system="/no_think")
+    generate(settings, host=host(), backends={"scripted": Oracle(reply=reply)})
+    with JournalView.open(settings.oracle.journal) as view:
+        done = export(view, tmp_path / "oracle.jsonl", host=host())
+    texts = "".join(each.read_text("utf-8") for each in (done.kept_out, done.manifest, done.dataset))
+    assert str(tmp_path) not in texts
+    assert "s3cr3t" not in texts
+    assert "answers.jsonl has no answer; see https://a.b/c/d" in texts
+    assert json.loads(done.manifest.read_text("utf-8"))["config"]["system"] == "/no_think"
+
+
+def test_an_export_of_a_journal_that_is_being_written_is_of_one_state(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    generate(settings, host=host(), backends={"scripted": Oracle()})
+    with JournalView.open(settings.oracle.journal) as view:
+        before = view.counts()
+        with view.snapshot():
+            generate(config(tmp_path, system="Another."), host=host(), backends={"scripted": Oracle()})
+            works = list(view.work())
+        assert len(works) == before[0]
+        assert all(work.outcomes for work in works)
+
+
+# Forecasts.
+
+
+def test_a_forecast_bounds_what_a_run_costs(tmp_path: Path) -> None:
+    def reply(request: Request) -> Answer:
+        cap = request.max_output_tokens or 0
+        usage = Usage(input_tokens=len(request.query.text.encode()), output_tokens=cap)
+        text = f"{request.model} {'x' * cap}"
+        if request.model == "judge-model":
+            text = json.dumps({"reason": "r", "grade": "CORRECT"})
+        return Answer(text=text, model=request.model, usage=usage)
+
+    part = PartConfig("model", {"model": "judge-model", "backend": {"name": "scripted"}})
+    prices = {**PRICES, "judge-model": PriceConfig(input_usd_per_mtok=3, output_usd_per_mtok=9)}
+    settings = attrs.evolve(config(tmp_path, judge=part, max_output_tokens=300), prices=prices)
+    found = forecast(settings, host=host())
+    assert not settings.oracle.journal.exists()
+    done = generate(settings, host=host(), backends={"scripted": Oracle(reply=reply)})
+
+    assert found.rows == done.total
+    assert sum(item.calls for item in found.items) == done.calls
+    assert found.at_most_usd is not None
+    assert 0 < done.ledger.settled_nano <= found.at_most_usd * 10**9
+
+
+def test_a_forecast_leaves_out_what_is_settled_and_rows_that_are_not_asked_for(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    whole = forecast(settings, host=host())
+    chosen = [each for each in examples(40) if divide(Questions.of(40)).is_train(each)][:3]
+    few = forecast(settings, host=host(), rows=chosen)
+    assert (few.rows, [item.calls for item in few.items]) == (3, [3, 3])
+
+    generate(settings, host=host(), backends={"scripted": Oracle()})
+    done = forecast(settings, host=host())
+    assert (done.rows, done.cost_usd) == (0, 0)
+    # Another judge: the answers are there.
+    judged = forecast(config(tmp_path, judge=PartConfig("lexical")), host=host())
+    assert judged.rows == whole.rows
+    assert [item.calls for item in judged.items] == [0, 0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -11,17 +13,18 @@ from pathlib import Path
 import attrs
 import pytest
 
+import oracles
 from oracles import TIERS, findings
 from routesdk import Component, hookimpl
 from routesdk.config import Config, OracleConfig
 from routesdk.dataset import write_examples
-from routesdk.errors import ConfigError, RunStoppedError
-from routesdk.journal import JournalView
+from routesdk.errors import ConfigError, JournalError, RunStoppedError
+from routesdk.journal import Call, Journal, JournalView, Row, TierOutcome, merge, partition
 from routesdk.pipeline.oracle import Progress, generate
 from routesdk.pipeline.oracle.shard import run_part
-from routesdk.protocols import Executor
+from routesdk.protocols import Backend, Benchmark, Executor
 from routesdk.testing import FakeJudge, make_examples, make_host
-from routesdk.types import PartConfig, ShardResult
+from routesdk.types import Answer, Example, Grade, PartConfig, Request, ShardResult, Usage
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,119 @@ def test_parts_find_out_what_one_run_does(recorded: Path, tmp_path: Path, execut
     assert not (tmp_path / "oracle.sqlite.parts").exists()
 
 
+def test_twins_of_rows_that_are_done_are_not_paid_again(tmp_path: Path) -> None:
+    def settings(suffix: str, shards: int) -> Config:
+        part = PartConfig("twins", {"suffix": suffix})
+        return oracles.config(
+            tmp_path,
+            benchmark=part,
+            shards=shards,
+            executor=PartConfig("dying"),
+            backend=PartConfig("counting"),
+        )
+
+    host = make_host(TwinPlugin(), oracles.OraclePlugin(), DyingPlugin("stop"))
+    Counting.calls = 0
+    generate(settings("a", 1), host=host)
+    paid = Counting.calls
+    with pytest.raises(RunStoppedError):
+        generate(settings("b", 2), host=host)
+    # What goes out knows every reply that is there already.
+    with JournalView.open(tmp_path / "oracle.sqlite") as view:
+        known = {work.row.question for work in view.work()}
+    replies = 0
+    for part in sorted((tmp_path / "oracle.sqlite.parts").glob("part-*.sqlite")):
+        with sqlite3.connect(part) as database:
+            replies += database.execute("SELECT COUNT(*) FROM call").fetchone()[0]
+        database.close()
+    assert known == set()
+    assert replies == paid > 0
+
+
+class Counting(oracles.Oracle):
+    """Counts the calls of every one of its kind."""
+
+    calls = 0
+
+    async def generate(self, request: Request) -> Answer:
+        type(self).calls += 1
+        return await super().generate(request)
+
+
+def _counting() -> Backend:
+    return Counting()
+
+
+@attrs.frozen(kw_only=True)
+class Twins:
+    """The same questions under other ids."""
+
+    suffix: str
+
+    def examples(self) -> Iterator[Example]:
+        return (attrs.evolve(each, id=f"{each.id}-{self.suffix}") for each in oracles.examples(40))
+
+
+class TwinPlugin:
+    """Offers the benchmark `twins` and the backend `counting`."""
+
+    @hookimpl
+    def routesdk_benchmarks(self) -> Iterator[Component[Benchmark]]:
+        yield Component(name="twins", factory=Twins)
+
+    @hookimpl
+    def routesdk_backends(self) -> Iterator[Component[Backend]]:
+        yield Component(name="counting", factory=_counting)
+
+
+def test_a_grade_stays_with_the_text_that_it_was_given_for(tmp_path: Path) -> None:
+    def call(journal: Journal, text: str) -> bytes:
+        row = next(journal.pending())
+        made = Call(key=b"k" * 32, role="answer", question=row.question, provider="p", model="m")
+        reply = Answer(text=text, model="m", usage=Usage(cost_usd=0))
+        journal.settle(journal.reserve(made, 0), 0, made, reply)
+        return made.key
+
+    rows = [Row(example=each, digest="d", position=0) for each in oracles.examples(1)]
+    with Journal(tmp_path / "main.sqlite") as journal:
+        journal.begin(iter(rows), {})
+        (part,) = partition(journal, tmp_path, 1, {})
+        call(journal, "ours")
+        with Journal(part) as theirs:
+            key = call(theirs, "theirs")
+            outcome = TierOutcome(model="m", grade=Grade.CORRECT, reason="", answer_key=key)
+            theirs.finish(rows[0], [outcome], "", "")
+        merge(journal, part)
+        assert journal.view.counts() == (0, 1)
+        found = journal.reply(key)
+    assert found is not None
+    assert found.text == "ours"
+
+
+@pytest.mark.parametrize("fate", ["missing", "untouched", "raise", "text"])
+def test_an_executor_that_breaks_its_contract_is_named(recorded: Path, tmp_path: Path, fate: str) -> None:
+    with pytest.raises((RunStoppedError, JournalError)) as caught:
+        run_dying(recorded, tmp_path, fate)
+    assert "part" in str(caught.value) or "executor" in str(caught.value)
+    done = run_dying(recorded, tmp_path)
+    assert done.done == done.total
+
+
+def test_what_an_executor_brings_back_elsewhere_is_merged(recorded: Path, tmp_path: Path) -> None:
+    done = run_dying(recorded, tmp_path, "elsewhere", "elsewhere", "elsewhere")
+
+    assert done.done == done.total
+    assert not (tmp_path / "oracle.sqlite.parts").exists()
+
+
+def test_there_are_no_more_parts_than_calls_at_once(recorded: Path, tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    settings = config(tmp_path, recorded, shards=16, concurrency=2, executor=PartConfig("dying"))
+    generate(settings, host=make_host(DyingPlugin()), listen=heard.append)
+
+    assert len(heard) == 2
+
+
 class Dying:
     """An executor whose parts end as a script says."""
 
@@ -86,7 +202,19 @@ class Dying:
         assert stage_name == "routesdk.pipeline.oracle.shard:run_part"
         for shard in shard_files:
             fate = self._fates.pop(0) if self._fates else "done"
-            if fate == "lost":
+            if fate == "missing":
+                yield ShardResult(shard, shard.with_name("nowhere.sqlite"))
+            elif fate == "untouched":
+                yield ShardResult(shard, shard)
+            elif fate == "raise":
+                raise ValueError("out of machines")
+            elif fate == "text":
+                yield str(shard)  # type: ignore[misc]
+            elif fate == "elsewhere":
+                copy = shard.with_name(f"back-{shard.name}")
+                shutil.copy(shard, copy)
+                yield ShardResult(shard, run_part(copy))
+            elif fate == "lost":
                 yield ShardResult(shard, None, "its worker process died")
             elif fate == "killed":
                 child = os.fork()

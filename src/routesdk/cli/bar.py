@@ -43,8 +43,8 @@ def _figures(progress: RunProgress) -> str:
     ledger = progress.ledger
     spent = from_nano(ledger.settled_nano + ledger.unknown_nano)
     figures = [f"{rate:.1f} rows/s", f"${spent:.4f}"]
-    if progress.done:
-        figures.append(f"about ${spent * progress.total / progress.done:.4f} in all")
+    if progress.spent_in_all_nano is not None:
+        figures.append(f"about ${from_nano(progress.spent_in_all_nano):.4f} in all")
     if progress.left_s is not None:
         figures.append(f"{clock(progress.left_s)} left")
     return ", ".join(figures)

@@ -50,7 +50,7 @@ class Standing:
         from routesdk.pipeline.oracle.export import stored_config, stored_matrix
         from routesdk.pipeline.oracle.label import cell_table
 
-        with JournalView.open(journal) as view:
+        with JournalView.open(journal) as view, view.snapshot():
             models = tuple(tier.model for tier in stored_config(view).tiers)
             table = cell_table(view.work(), stored_matrix(view, PluginHost(), matrix), examples=examples)
             done, total = view.counts()

@@ -20,7 +20,7 @@ from routesdk.cli.part import part_options
 from routesdk.config import Config, OracleConfig, load_config
 from routesdk.errors import ConfigError, RunStoppedError
 from routesdk.structure import structure, unstructure
-from routesdk.types import PartConfig
+from routesdk.types import Example, PartConfig
 
 if TYPE_CHECKING:
     from routesdk.pipeline.oracle import Halt
@@ -91,7 +91,8 @@ def generate(
     if dry_run:
         from routesdk.pipeline.oracle.forecast import forecast
 
-        print_forecast(forecast(settings), settings.oracle.concurrency, as_json)
+        found = forecast(settings, rows=_only(rows))
+        print_forecast(found, settings.oracle.concurrency, as_json)
         return
     _run(settings, rows, retry_unscored, as_json)
 
@@ -156,6 +157,9 @@ def relabel(
     """Apply another matrix or judge to stored outcomes, without a call, and show what changes."""
     from routesdk.cli.relabelling import Wish, carry_out, print_relabelling
 
+    if (medium or large or tier) and ".jsonl" not in source.suffixes:
+        problem, fix = "is a journal, which knows its tiers", "Leave out --medium, --large and --tier."
+        raise ConfigError("source", str(source), problem, fix)
     if matrix is None and judge is None:
         raise ConfigError("--matrix", "nothing", "and no --judge is given", "Name what to label with.")
     wish = Wish(
@@ -232,12 +236,17 @@ def _tier(item: str) -> dict[str, str]:
     return {"name": name, "model": model}
 
 
-def _run(settings: Config, rows: Path | None, retry_unscored: bool, as_json: bool) -> None:
+def _only(rows: Path | None) -> list[Example] | None:
     from routesdk.dataset import read_examples
+
+    return None if rows is None else list(read_examples(rows))
+
+
+def _run(settings: Config, rows: Path | None, retry_unscored: bool, as_json: bool) -> None:
     from routesdk.pipeline.oracle import Halt
     from routesdk.pipeline.oracle import generate as run
 
-    only = None if rows is None else list(read_examples(rows))
+    only = _only(rows)
     stopped: RunStoppedError | None = None
     halt = Halt()
     with run_bar() as listen, _at_first_interrupt(halt):
@@ -246,7 +255,7 @@ def _run(settings: Config, rows: Path | None, retry_unscored: bool, as_json: boo
         except RunStoppedError as error:
             stopped = error
         except KeyboardInterrupt:
-            halt.wanted = True
+            halt.ask()
     standing = Standing.read(settings.oracle.journal)
     if as_json:
         problem = None if stopped is None else stopped.problem
@@ -269,7 +278,7 @@ def _at_first_interrupt(halt: Halt) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         if halt.wanted:
             raise KeyboardInterrupt
-        halt.wanted = True
+        halt.ask()
         errors().print(
             "[yellow]Stopping once the calls under way have ended; Ctrl-C again breaks them off.[/]"
         )

@@ -53,7 +53,11 @@ def carry_out(wish: Wish) -> Relabelling:
         judge = None if wish.judge is None else host.judge(wish.judge.name, **wish.judge.options)
         if wish.output is None:
             return relabel(works, old, new, judge=judge, view=view)
-        rows = stack.enter_context(replacing(wish.output))
+        try:
+            rows = stack.enter_context(replacing(wish.output))
+        except OSError as error:
+            problem = f"cannot be written ({error.strerror})"
+            raise ConfigError("--output", str(wish.output), problem, "Choose another place.") from error
 
         def write(work: Work) -> None:
             rows.write(json.dumps(oracle_row(work, new), allow_nan=False).encode("ascii") + b"\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routesdk.journal.key import call_key, provider_id
-from routesdk.journal.merge import merge, partition
+from routesdk.journal.merge import merge, occupied, partition, remove
 from routesdk.journal.record import Call, Ledger, Row, TierOutcome, Work
 from routesdk.journal.schema import is_journal
 from routesdk.journal.store import Journal
@@ -22,6 +22,8 @@ __all__ = [
     "call_key",
     "is_journal",
     "merge",
+    "occupied",
     "partition",
     "provider_id",
+    "remove",
 ]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
+from pathlib import Path
 
 from routesdk.structure import plain
 from routesdk.types import PartConfig, Request
+
+_LONGEST_PATH = 1024
 
 
 def provider_id(part: PartConfig) -> str:
     """Name who answers, with whatever of the options may change the answer.
 
-    Where a key is kept and how long a call may take change nothing.
+    Where a key is kept and how long a call may take change nothing. Of a file,
+    what is in it counts, and not where it is.
 
     Args:
         part: The backend, as the config names it.
@@ -21,11 +26,24 @@ def provider_id(part: PartConfig) -> str:
         The name alone where no such option is set; else the name with its options as JSON.
     """
     telling = {
-        key: plain(value)
+        key: _told(value)
         for key, value in sorted(part.options.items())
         if not key.endswith(("_env", "_s")) and key != "max_concurrent"
     }
     return f"{part.name} {json.dumps(telling, sort_keys=True)}" if telling else part.name
+
+
+def _told(value: object) -> object:
+    if isinstance(value, str) and len(value) < _LONGEST_PATH and Path(value).is_file():
+        found = Path(value).stat()
+        return _content(value, found.st_mtime_ns, found.st_size)
+    return plain(value)
+
+
+@lru_cache(maxsize=64)
+def _content(path: str, _changed: int, _size: int) -> str:
+    with Path(path).open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def call_key(request: Request, *, provider: str, prompt_version: str = "", sample: int = 0) -> bytes:

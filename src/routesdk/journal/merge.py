@@ -11,10 +11,18 @@ from routesdk.errors import JournalError
 from routesdk.journal.record import Row
 from routesdk.journal.schema import connect, telling
 from routesdk.journal.store import Journal
-from routesdk.types import Query
 
-_CALLS = "INSERT OR IGNORE INTO {into} SELECT * FROM {of} WHERE row IN (SELECT id FROM shard.row)"
+_CALLS = (
+    "INSERT OR IGNORE INTO shard.call SELECT * FROM main.call"
+    " WHERE question IN (SELECT question FROM shard.row)"
+)
 _MERGE = (
+    # A grade belongs to the text that it was given for: a row whose answer is another one here is left to do.
+    "CREATE TEMP TABLE gained AS SELECT theirs.id AS id FROM shard.row AS theirs JOIN main.row AS ours"
+    " ON ours.id = theirs.id AND ours.digest = theirs.digest WHERE theirs.done = 1 AND ours.done = 0"
+    " AND NOT EXISTS (SELECT 1 FROM shard.outcome AS found"
+    " JOIN shard.call AS new ON new.key = found.answer_key JOIN main.call AS old ON old.key = new.key"
+    " WHERE found.row = theirs.id AND old.text <> new.text)",
     "INSERT OR IGNORE INTO main.prompt SELECT * FROM shard.prompt",
     "INSERT OR IGNORE INTO main.call SELECT * FROM shard.call",
     "INSERT INTO main.attempt (key, role, provider, model, state, reserved_nano, cost_nano, input_tokens,"
@@ -22,8 +30,6 @@ _MERGE = (
     # The machine may be gone: what it had under way may have been billed.
     " SELECT key, role, provider, model, CASE state WHEN 'reserved' THEN 'unknown' ELSE state END,"
     " reserved_nano, cost_nano, input_tokens, output_tokens, begun, problem FROM shard.attempt ORDER BY id",
-    "CREATE TEMP TABLE gained AS SELECT theirs.id AS id FROM shard.row AS theirs JOIN main.row AS ours"
-    " ON ours.id = theirs.id AND ours.digest = theirs.digest WHERE theirs.done = 1 AND ours.done = 0",
     "DELETE FROM main.outcome WHERE row IN (SELECT id FROM gained)",
     "INSERT INTO main.outcome SELECT * FROM shard.outcome WHERE row IN (SELECT id FROM gained)",
     "UPDATE main.row SET done = 1,"
@@ -60,11 +66,11 @@ def partition(journal: Journal, folder: Path, count: int, about: Mapping[str, st
         with Journal(file) as part:
             rows = part.begin((row for row in journal.pending() if _place(row, count) == number), about)
         if not rows:
-            _remove(file)
+            remove(file)
             continue
         with _attached(journal.path, file) as database:
             database.execute("INSERT OR IGNORE INTO shard.prompt SELECT * FROM main.prompt")
-            database.execute(_CALLS.format(into="shard.call", of="main.call"))
+            database.execute(_CALLS)
         parts.append(file)
     return tuple(parts)
 
@@ -82,6 +88,10 @@ def merge(journal: Journal, part: Path) -> None:
     Raises:
         JournalError: The part is no journal, is being written, or this one cannot be written.
     """
+    if not part.is_file():
+        raise JournalError(
+            str(part), "there is no such part", "Let the executor return the journal of a part."
+        )
     # Opened as a writer first: nobody else may be writing it, and its open attempts become unknown.
     with Journal(part) as theirs:
         uid = theirs.view.about()["uid"]
@@ -91,12 +101,16 @@ def merge(journal: Journal, part: Path) -> None:
                 database.execute(statement)
             database.execute("INSERT INTO main.merged VALUES (?)", (uid,))
     journal.refresh()
-    _remove(part)
+    remove(part)
+
+
+def occupied(journal: Journal, count: int) -> int:
+    """Return how many of so many parts would have rows."""
+    return len({_place(row, count) for row in journal.pending()})
 
 
 def _place(row: Row, count: int) -> int:
-    query = row.example.query
-    return int(Query(query.text, query.messages).id, 16) % count
+    return int(row.question, 16) % count
 
 
 @contextlib.contextmanager
@@ -113,6 +127,7 @@ def _attached(path: Path, part: Path) -> Iterator[sqlite3.Connection]:
             database.close()
 
 
-def _remove(file: Path) -> None:
+def remove(file: Path) -> None:
+    """Remove a part, with what SQLite has beside it."""
     for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
         file.with_name(name).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from routesdk.types import Answer, Example, Grade
+from routesdk.types import Answer, Example, Grade, Query
 
 
 @attrs.frozen(kw_only=True)
@@ -14,7 +14,7 @@ class Call:
     Attributes:
         key: See `call_key`.
         role: What it is for: `answer`, `verdict` or `reason`.
-        row: Id of the row that asked first.
+        question: Hash of the question that it is about: rows that ask the same share their calls.
         provider: Who is asked.
         model: The model.
         prompt: Hash of the system instruction and prompt version; the journal has the texts.
@@ -23,7 +23,7 @@ class Call:
 
     key: bytes
     role: str
-    row: str
+    question: str
     provider: str
     model: str
     prompt: str = ""
@@ -43,6 +43,12 @@ class Row:
     example: Example
     digest: str
     position: int
+
+    @property
+    def question(self) -> str:
+        """Hash of what is asked, whatever the row's id."""
+        query = self.example.query
+        return Query(query.text, query.messages).id
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -20,18 +21,18 @@ _TABLES = (
     "CREATE TABLE prompt (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",
     # `current`: the row belongs to the run that was begun last. `done`: nothing is left to ask about it.
     "CREATE TABLE row (id TEXT PRIMARY KEY, position INTEGER NOT NULL, digest TEXT NOT NULL,"
-    " example TEXT NOT NULL, current INTEGER NOT NULL, done INTEGER NOT NULL,"
+    " question TEXT NOT NULL, example TEXT NOT NULL, current INTEGER NOT NULL, done INTEGER NOT NULL,"
     " analysis TEXT NOT NULL DEFAULT '', problem TEXT NOT NULL DEFAULT '') WITHOUT ROWID",
     "CREATE INDEX row_order ON row (current, done, position)",
     "CREATE TABLE outcome (row TEXT NOT NULL, place INTEGER NOT NULL, model TEXT NOT NULL, grade TEXT,"
     " reason TEXT NOT NULL, answer_key BLOB, verdict_key BLOB, PRIMARY KEY (row, place)) WITHOUT ROWID",
     # A settled reply: its key is never asked again.
-    "CREATE TABLE call (key BLOB PRIMARY KEY, role TEXT NOT NULL, row TEXT NOT NULL,"
+    "CREATE TABLE call (key BLOB PRIMARY KEY, role TEXT NOT NULL, question TEXT NOT NULL,"
     " provider TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, sample INTEGER NOT NULL,"
     " answered_by TEXT NOT NULL, text TEXT NOT NULL, finish_reason TEXT NOT NULL,"
     " input_tokens INTEGER, output_tokens INTEGER, thinking_tokens INTEGER NOT NULL,"
     " cached_input_tokens INTEGER NOT NULL, cost_nano INTEGER, latency_s REAL)",
-    "CREATE INDEX call_row ON call (row)",
+    "CREATE INDEX call_question ON call (question)",
     # Every try that was paid for, or may have been. `cost_nano` NULL: only its tokens are known.
     "CREATE TABLE attempt (id INTEGER PRIMARY KEY, key BLOB NOT NULL, role TEXT NOT NULL,"
     " provider TEXT NOT NULL, model TEXT NOT NULL,"
@@ -46,10 +47,12 @@ _TABLES = (
 
 
 def is_journal(path: Path) -> bool:
-    """Tell whether a SQLite file is a journal."""
-    with path.open("rb") as stream:
-        # The header of a SQLite file has the application's mark at byte 68: https://sqlite.org/fileformat.html
-        return stream.read(72)[68:] == APPLICATION_ID.to_bytes(4)
+    """Tell whether a SQLite file is a journal; its mark may not be in the file itself yet."""
+    try:
+        connect(path, read_only=True).close()
+    except JournalError:
+        return False
+    return True
 
 
 def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 30.0) -> sqlite3.Connection:
@@ -67,9 +70,11 @@ def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 30.0
         if read_only:
             if not path.is_file():
                 raise JournalError(str(path), "there is no such journal", "Check the path.")
-            database = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=busy_timeout_s, isolation_level=None
-            )
+            # Where nothing is being written, a folder that cannot be written to is no hindrance.
+            still = not path.with_name(f"{path.name}-wal").exists()
+            how = "immutable=1" if still and not os.access(path.parent, os.W_OK) else "mode=ro"
+            address = f"{path.absolute().as_uri()}?{how}"
+            database = sqlite3.connect(address, uri=True, timeout=busy_timeout_s, isolation_level=None)
         else:
             database = sqlite3.connect(
                 path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False

@@ -38,7 +38,8 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        # Two names of one file are one journal, and one lock.
+        self.path = Path(path).resolve()
         self._stack = contextlib.ExitStack()
         lock = self.path.with_name(f"{self.path.name}.lock")
         busy = JournalError(
@@ -120,11 +121,14 @@ class Journal:
         return count
 
     def _register(self, database: sqlite3.Connection, row: Row) -> None:
-        values = (row.example.id, row.position, row.digest, json.dumps(example_to_row(row.example)))
+        example = json.dumps(example_to_row(row.example))
+        values = (row.example.id, row.position, row.digest, row.question, example)
         changed = database.execute(
-            "INSERT INTO row (id, position, digest, example, current, done) VALUES (?, ?, ?, ?, 1, 0)"
+            "INSERT INTO row (id, position, digest, question, example, current, done)"
+            " VALUES (?, ?, ?, ?, ?, 1, 0)"
             " ON CONFLICT (id) DO UPDATE SET position = excluded.position, example = excluded.example,"
-            " current = 1, done = (done AND digest = excluded.digest), digest = excluded.digest"
+            " question = excluded.question, current = 1, done = (done AND digest = excluded.digest),"
+            " digest = excluded.digest"
             " WHERE current = 0",
             values,
         )
@@ -220,8 +224,16 @@ class Journal:
             database.execute(
                 "INSERT OR REPLACE INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(call.key, call.role, call.row, call.provider, call.model, call.prompt, call.sample),
-                    *(answer.model, _storable(answer.text), answer.finish_reason),
+                    *(
+                        call.key,
+                        call.role,
+                        call.question,
+                        call.provider,
+                        call.model,
+                        call.prompt,
+                        call.sample,
+                    ),
+                    *map(_storable, (answer.model, answer.text, answer.finish_reason)),
                     *(usage.input_tokens, usage.output_tokens, usage.thinking_tokens),
                     *(usage.cached_input_tokens, cost, usage.latency_s),
                 ),
@@ -308,11 +320,14 @@ class Journal:
         self, attempt: int, state: str, cost_nano: int | None, usage: Usage | None, problem: str
     ) -> None:
         tokens = (None, None) if usage is None else (usage.input_tokens, usage.output_tokens)
-        self._database.execute(
+        found = self._database.execute(
             "UPDATE attempt SET state = ?, cost_nano = ?, input_tokens = ?, output_tokens = ?, problem = ?"
             " WHERE id = ? AND state = 'reserved'",
             (state, cost_nano, *tokens, _storable(problem), attempt),
         )
+        if found.rowcount != 1:
+            fix = "Let one run write a journal at a time, and run again."
+            raise JournalError(str(self.path), f"attempt {attempt} was ended by somebody else", fix)
 
     def _move(self, *, settled_nano: int = 0, unknown_nano: int = 0, open_nano: int = 0) -> None:
         ledger = self._ledger

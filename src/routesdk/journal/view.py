@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -108,6 +109,17 @@ class JournalView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one state of the journal throughout, whatever a run writes meanwhile."""
+        with telling(self.path):
+            self._database.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with telling(self.path):
+                self._database.execute("ROLLBACK")
 
     def about(self) -> Mapping[str, str]:
         """Return what is remembered of the run."""

@@ -10,16 +10,13 @@ from collections import Counter
 import attrs
 
 from routesdk.errors import BackendError, RunStoppedError
-from routesdk.host import attempt_async
 from routesdk.journal import Call, Journal, call_key
 from routesdk.payment import estimate_tokens
-from routesdk.pipeline.oracle.pace import Pace, backoff_s
+from routesdk.pipeline.oracle.pace import backoff_s
 from routesdk.pipeline.oracle.purse import Pricing, Purse
-from routesdk.protocols import Backend
-from routesdk.types import Answer, Request
+from routesdk.pipeline.oracle.seam import Line, ask_backend
+from routesdk.types import Answer, Request, from_nano, to_nano
 
-# Backends keep the deadline themselves; this is for those that do not.
-_GRACE_S = 5.0
 # Tries on top for a call that fails while its provider counts as down: an outage is no property of a row.
 # With the rests between them these outlast some five minutes, and longer where other calls try as well.
 _OUTAGE_TRIES = 8
@@ -29,32 +26,19 @@ _LOOK_S = 0.25
 _HOPELESS = 20
 
 
-@attrs.frozen(kw_only=True)
-class Line:
-    """A way to a provider.
-
-    Attributes:
-        provider: Who is asked, as keys name it.
-        backend: What asks.
-        pace: What holds calls back.
-        free: Whether calls cost nothing.
-    """
-
-    provider: str
-    backend: Backend
-    pace: Pace
-    free: bool = False
-
-
-@attrs.define
 class Halt:
-    """Asks a run to stop: calls under way come to their end, and no further one is begun.
+    """Asks a run to stop: calls under way come to their end, and no further one is begun."""
 
-    Attributes:
-        wanted: Whether it is to stop; may be set from a signal handler.
-    """
+    _wanted = False
 
-    wanted: bool = False
+    @property
+    def wanted(self) -> bool:
+        """Whether it is to stop."""
+        return self._wanted
+
+    def ask(self) -> None:
+        """Ask it to stop; from a signal handler, too."""
+        self._wanted = True
 
 
 class Caller:
@@ -89,7 +73,7 @@ class Caller:
         request: Request,
         *,
         role: str,
-        row: str,
+        question: str,
         prompt_version: str = "",
         sample: int = 0,
     ) -> tuple[bytes, Answer]:
@@ -99,7 +83,7 @@ class Caller:
             line: Who to ask.
             request: What to ask.
             role: What it is for: `answer`, `verdict` or `reason`.
-            row: Id of the row.
+            question: Hash of the question that it is about.
             prompt_version: Version of the wording.
             sample: Which answer to the same request is wanted.
 
@@ -122,7 +106,7 @@ class Caller:
         call = Call(
             key=key,
             role=role,
-            row=row,
+            question=question,
             provider=line.provider,
             model=request.model,
             prompt=prompt,
@@ -152,6 +136,8 @@ class Caller:
                 line.pace.breaker.succeeded()
                 self._answering.add((line.provider, request.model))
                 return reply
+            if not reply.may_cost:
+                line.pace.correct(expected, 0)
             self._judge_failure(line, request.model, reply, begun)
             on_top = min(tried_while_down, _OUTAGE_TRIES)
             if not reply.retryable or (tried - on_top >= self._attempts and not self._spared(line, on_top)):
@@ -197,6 +183,10 @@ class Caller:
             problem = f"{error.backend!r} has refused {_HOPELESS} requests to {model!r} and answered none"
             self.halted = RunStoppedError(f"{problem}; the last error: {error.problem}", fix)
             raise self.halted
+        if (error.retry_after_s or 0.0) > line.pace.patience_s:
+            problem = f"{error.backend!r} wants to be asked again in {error.retry_after_s:,.0f} seconds"
+            self.halted = RunStoppedError(f"{problem} ({error.problem})", "Run again then: it goes on.")
+            raise self.halted
         down_s = line.pace.breaker.failed(begun, error.retry_after_s)
         if down_s is not None:
             minutes = f"{down_s / 60:.0f} minutes"
@@ -207,30 +197,49 @@ class Caller:
     async def _once(self, line: Line, request: Request, call: Call) -> Answer | BackendError:
         """Make the call once; however it ends, the journal knows."""
         worst_nano = 0 if line.free else self._pricing.worst_nano(request)
-        attempt = await self._purse.reserve(call, worst_nano)
+        attempt = await self._purse.reserve(call, worst_nano, self._go_on)
         self.made += 1
         ended = False
         try:
-            result = await _within_deadline(line, request)
+            result = await ask_backend(line, request)
             if isinstance(result, Answer):
                 if not line.free:
                     result = self._pricing.billed(request.model, result)
                 self._journal.settle(attempt, worst_nano, call, result, free=line.free)
             else:
-                self._fail(attempt, worst_nano, result, request.model)
+                self._fail(line, attempt, worst_nano, result, request.model)
             ended = True
-            return result
         finally:
             if not ended:
                 # Cancelled, or a plugin's bug: the provider may have answered all the same.
-                self._journal.fail(attempt, worst_nano, "broken off", unknown=True)
+                self._journal.fail(attempt, worst_nano, "broken off", unknown=not line.free)
             self._purse.changed()
+        self._check_cap(line, request.model, result, worst_nano)
+        return result
 
-    def _fail(self, attempt: int, worst_nano: int, error: BackendError, model: str) -> None:
+    def _check_cap(self, line: Line, model: str, result: Answer | BackendError, worst_nano: int) -> None:
+        """See to it that a bounded run ends where a provider does not keep the cap that it was given.
+
+        The next call raises: this one's answer is paid for, and kept.
+        """
+        usage = result.usage
+        cost = None if usage is None or line.free else usage.cost_usd
+        if self._purse.bounded and worst_nano and cost is not None and to_nano(cost) > worst_nano:
+            most = f"{from_nano(worst_nano):f} USD"
+            problem = f"a call to {model!r} cost {cost:f} USD, more than the {most} that its cap allows"
+            fix = "The budget cannot hold so: raise max_output_tokens, or the price, or leave the budget out."
+            self.halted = self.halted or RunStoppedError(problem, fix)
+
+    def _fail(self, line: Line, attempt: int, worst_nano: int, error: BackendError, model: str) -> None:
         usage = error.usage
+        if line.free:
+            self._journal.fail(attempt, 0, error.problem)
+            return
         if usage is not None:
             usage = attrs.evolve(usage, cost_usd=self._pricing.cost_usd(model, usage))
-        unknown = error.may_cost and (usage is None or usage.cost_usd is None)
+        # What was counted in part may have cost anything up to the cap.
+        uncounted = usage is not None and usage.cost_usd is None and worst_nano > 0
+        unknown = uncounted or (error.may_cost and usage is None)
         self._journal.fail(attempt, worst_nano, error.problem, unknown=unknown, usage=usage)
 
     def _keep_prompt(self, system: str, version: str) -> str:
@@ -243,24 +252,3 @@ class Caller:
             self._journal.keep_prompt(digest, text)
             self._prompts.add(digest)
         return digest
-
-
-async def _within_deadline(line: Line, request: Request) -> Answer | BackendError:
-    """Ask a backend, and turn a missed deadline into its error.
-
-    Raises:
-        RunStoppedError: The backend broke its contract: a bug that every row would meet.
-    """
-    try:
-        async with asyncio.timeout(request.timeout_s + _GRACE_S):
-            answer, error = await attempt_async(line.backend.generate, request)
-    except TimeoutError:
-        problem = f"no answer within {request.timeout_s:g} s"
-        return BackendError(line.provider, problem, retryable=True, may_cost=True)
-    if isinstance(error, BackendError):
-        return error
-    if error is not None or not isinstance(answer, Answer):
-        did = f"raised {type(error).__name__}: {error}" if error else f"returned {type(answer).__name__}"
-        problem = f"backend {line.provider!r} {did}, where an Answer or a BackendError was due"
-        raise RunStoppedError(problem, "Repair or replace the backend.") from error
-    return answer

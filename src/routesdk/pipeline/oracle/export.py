@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -102,12 +103,12 @@ def export(
     other, manifest = file.with_suffix(".kept_out.jsonl"), file.with_suffix(".manifest.json")
     tally = _Tally()
     try:
-        with replacing(file) as rows, replacing(other) as kept_out:
+        with view.snapshot(), replacing(file) as rows, replacing(other) as kept_out:
             for work in view.work():
                 problem = usable(work)
                 tally.count(work, built, problem)
                 (kept_out if problem else rows).write(_line(work, built, problem))
-        about = _manifest(view, attrs.evolve(config, matrix=part), built, tally)
+            about = _manifest(view, attrs.evolve(config, matrix=part), built, tally)
         about["files"] = {name.name: _file(name) for name in (file, other)}
         with replacing(manifest) as text:
             text.write(json.dumps(about, indent=1).encode("ascii") + b"\n")
@@ -147,10 +148,10 @@ def oracle_row(work: Work, matrix: Matrix) -> dict[str, object]:
 def _line(work: Work, matrix: Matrix, problem: str) -> bytes:
     row = oracle_row(work, matrix)
     if problem:
-        row["problem"] = problem
+        row["problem"] = _public(problem)
         # What was said is evidence, too: an answer that nobody could grade can be graded later.
         row["ungraded"] = {
-            each.model: {"answer": None if answer is None else answer.text, "reason": each.reason}
+            each.model: {"answer": None if answer is None else answer.text, "reason": _public(each.reason)}
             for each, answer in zip(work.outcomes, work.answers, strict=True)
             if each.grade is None
         }
@@ -201,17 +202,29 @@ def _manifest(view: JournalView, config: OracleConfig, matrix: Matrix, tally: _T
     }
 
 
+# A folder, and what stands before a file's name; what follows `//` or a word is part of an address.
+_FOLDERS = re.compile(r"(?<![\w:/.])/(?:[^\s/'\":]+/)+(?=[^\s/'\":])")
+_USER = re.compile(r"(?<=//)[^/@\s]+@")
+# What people write for models, and models' names, are no paths.
+_TEXTS = frozenset({"system", "model", "name"})
+
+
+def _public(text: str) -> str:
+    """Return a text without this machine's folders, and addresses without their users."""
+    return _USER.sub("", _FOLDERS.sub("", text))
+
+
 def _without_folders(config: dict[str, object]) -> dict[str, object]:
     """Return a config without this machine's folders: of files, their names remain."""
 
-    def bare(value: object) -> object:
+    def bare(value: object, key: str = "") -> object:
         if isinstance(value, dict):
-            return {key: bare(item) for key, item in value.items()}
+            return {key: bare(item, key) for key, item in value.items()}
         if isinstance(value, list):
-            return [bare(item) for item in value]
-        return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+            return [bare(item, key) for item in value]
+        return _public(value) if isinstance(value, str) and key not in _TEXTS else value
 
-    return {key: bare(value) for key, value in config.items() if key != "journal"}
+    return {key: bare(value, key) for key, value in config.items() if key != "journal"}
 
 
 def _cost(view: JournalView) -> dict[str, object]:

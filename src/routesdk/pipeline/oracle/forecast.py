@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import attrs
@@ -11,13 +11,13 @@ import attrs
 from routesdk.catalogue import Catalogue
 from routesdk.config import Config
 from routesdk.host import PluginHost
-from routesdk.journal import JournalView
+from routesdk.journal import JournalView, call_key
 from routesdk.payment import estimate_tokens
-from routesdk.pipeline.oracle.caller import Line
 from routesdk.pipeline.oracle.plan import Plan, build_plan
 from routesdk.pipeline.oracle.rows import train_rows
+from routesdk.pipeline.oracle.seam import Line
 from routesdk.protocols import PromptedAnalyst, PromptedJudge
-from routesdk.types import EXACT, Example, Query, Request, Usage, from_nano
+from routesdk.types import EXACT, Answer, Example, Query, Request, Usage, from_nano
 
 ANSWER_TOKENS = 60
 """Tokens assumed for an answer in one or two sentences, without thinking: an estimate."""
@@ -98,24 +98,29 @@ class _Account:
     input_tokens: int = 0
     worst_nano: int = 0
 
-    def add(self, request: Request, plan: Plan, more_tokens: int = 0) -> None:
+    def add(self, request: Request, plan: Plan, more_tokens: int = 0, at_most_tokens: int = 0) -> None:
+        """Count one call more; tokens of a text that does not exist yet come on top."""
         self.calls += 1
         self.input_tokens += estimate_tokens(request) + more_tokens
         if not self.line.free:
-            self.worst_nano += plan.pricing.worst_nano(request)
+            self.worst_nano += plan.pricing.worst_nano(request, at_most_tokens)
 
 
 def forecast(
-    config: Config, *, host: PluginHost | None = None, catalogue: Catalogue | None = None
+    config: Config,
+    *,
+    host: PluginHost | None = None,
+    catalogue: Catalogue | None = None,
+    rows: Sequence[Example] | None = None,
 ) -> Forecast:
     """Estimate the cost and time of what is left of a run; no call is made, and nothing is written.
 
     Tokens in are counted in characters, tokens out are assumed: a first run of a
-    hundred rows tells more. Calls that the journal has already are left out
-    where their rows are finished.
+    hundred rows tells more. Calls that the journal has settled are left out.
 
     Args:
         config: `[oracle]` and `[prices]` are used.
+        rows: These rows alone.
         host: Where parts are found; None loads built-in and installed ones.
         catalogue: Prices; None takes the bundled ones.
 
@@ -123,18 +128,18 @@ def forecast(
         RouteSDKError: What the run itself would raise before it makes a call.
     """
     plan = build_plan(config, host or PluginHost(), catalogue=catalogue)
-    accounts, rows = _accounts(plan), 0
+    accounts, count = _accounts(plan), 0
     with contextlib.ExitStack() as stack:
         view = None
         if config.oracle.journal.is_file():
             view = stack.enter_context(JournalView.open(config.oracle.journal))
-        for row in train_rows(plan):
+        for row in train_rows(plan, only=rows):
             if view is None or not view.finished(row):
-                rows += 1
-                _add(plan, accounts, row.example)
+                count += 1
+                _add(plan, accounts, row.example, _Settled(view))
         items = tuple(_item(account, plan, view) for account in accounts)
         spent_nano = 0 if view is None else view.ledger().total_nano
-    return Forecast(rows=rows, items=items, seconds=_seconds(plan, items), spent_usd=from_nano(spent_nano))
+    return Forecast(rows=count, items=items, seconds=_seconds(plan, items), spent_usd=from_nano(spent_nano))
 
 
 def _accounts(plan: Plan) -> list[_Account]:
@@ -154,21 +159,50 @@ def _accounts(plan: Plan) -> list[_Account]:
     return accounts
 
 
-def _add(plan: Plan, accounts: list[_Account], example: Example) -> None:
+@attrs.frozen
+class _Settled:
+    """The replies that the journal has, where there is a journal."""
+
+    view: JournalView | None
+
+    def reply(self, line: Line, request: Request, prompt_version: str = "") -> Answer | None:
+        if self.view is None:
+            return None
+        key = call_key(request, provider=line.provider, prompt_version=prompt_version)
+        return self.view.reply(key)
+
+
+def _add(plan: Plan, accounts: list[_Account], example: Example, settled: _Settled) -> None:
     by_role: dict[str, list[_Account]] = {}
     for account in accounts:
         by_role.setdefault(account.role, []).append(account)
     for seat, account in zip(plan.seats, by_role["answer"], strict=True):
-        account.add(plan.answer_request(example.query, seat), plan)
-    for account in by_role.get("verdict", ()):
-        assert isinstance(plan.judge, PromptedJudge)
-        # The answers do not exist yet: their length is what is assumed of them.
-        request = plan.judge.request(example.query.text, example.reference or "", "?")
-        for _ in plan.seats:
-            account.add(request, plan, ANSWER_TOKENS)
+        request = plan.answer_request(example.query, seat)
+        reply = settled.reply(seat.line, request)
+        if reply is None:
+            account.add(request, plan)
+        for judging in by_role.get("verdict", ()):
+            _add_verdict(plan, judging, example, None if reply is None else reply.text, settled)
     for account in by_role.get("reason", ()):
         assert isinstance(plan.analyst, PromptedAnalyst)
-        account.add(plan.analyst.request(example.query), plan)
+        request = plan.analyst.request(example.query)
+        if settled.reply(account.line, request, plan.analyst.prompt_version) is None:
+            account.add(request, plan)
+
+
+def _add_verdict(
+    plan: Plan, account: _Account, example: Example, answer: str | None, settled: _Settled
+) -> None:
+    judge = plan.judge
+    assert isinstance(judge, PromptedJudge)
+    if answer is None:
+        # The answer does not exist yet: its length is what is assumed of it, and its cap at the most.
+        request = judge.request(example.query.text, example.reference or "", "?")
+        account.add(request, plan, ANSWER_TOKENS, plan.config.max_output_tokens)
+        return
+    request = judge.request(example.query.text, example.reference or "", answer)
+    if settled.reply(account.line, request, judge.prompt_version) is None:
+        account.add(request, plan)
 
 
 def _item(account: _Account, plan: Plan, view: JournalView | None) -> Item:

@@ -128,7 +128,7 @@ async def agenerate(
             journal.reopen_unscored()
         take_in_parts(journal)
         if config.oracle.shards > 1:
-            return await work_off_in_shards(config, journal, host, listen or _deaf)
+            return await work_off_in_shards(config, journal, host, listen or _deaf, halt or Halt())
         limit = config.oracle.max_usd
         return await work_off(plan, journal, max_usd=limit, listen=listen or _deaf, halt=halt)
 

@@ -21,6 +21,10 @@ from routesdk.types import Example
 class HeldOut:
     """The rows that a run must not touch, as eight bytes each.
 
+    Equal questions are found, whatever their case and marks. Near duplicates are
+    not: the split that made the parts has kept these together, and
+    `find_leaks` compares two files that came about in another way.
+
     Attributes:
         file: The test part.
         hashes: The sorted hashes of its queries, (rows,).

@@ -41,6 +41,8 @@ def label(work: Work, matrix: Matrix) -> Label | None:
 
 def usable(work: Work) -> str:
     """Say why a row must be kept out of a labelled dataset; empty where it belongs there."""
+    if not work.outcomes:
+        return "it has no outcome"
     if work.unscored:
         return "; ".join(work.unscored)
     return f"its reason may not be used: {work.problem}" if work.problem else ""
@@ -160,19 +162,17 @@ def recorded_work(examples: Iterable[Example], models: Sequence[str]) -> Iterabl
         The rows that have an outcome of one of the models at least.
 
     Raises:
-        ConfigError: No row has an outcome of any of them.
+        ConfigError: No row has an outcome of one of them.
     """
     known: set[str] = set()
-    found = False
     for position, example in enumerate(examples):
         known |= set(example.outcomes)
         if not any(model in example.outcomes for model in models):
             continue
-        found = True
         yield _recorded(example, models, position)
-    if not found:
+    if missing := [model for model in models if model not in known]:
         fix = f"Models there: {', '.join(sorted(known)) or 'none'}."
-        raise ConfigError("models", ", ".join(models), "no row has an outcome of them", fix)
+        raise ConfigError("models", ", ".join(missing), "no row has an outcome of it", fix)
 
 
 def _recorded(example: Example, models: Sequence[str], position: int) -> Work:

@@ -142,6 +142,7 @@ class Pace:
         self._slots = asyncio.Semaphore(concurrency)
         self._requests = None if requests_per_minute is None else Rate(requests_per_minute)
         self._tokens = None if tokens_per_minute is None else Rate(tokens_per_minute)
+        self.patience_s = patience_s
         self.breaker = Breaker(patience_s, attempts)
 
     @asynccontextmanager

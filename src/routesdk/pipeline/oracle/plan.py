@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import attrs
 
@@ -14,12 +14,11 @@ from routesdk.dataset import example_to_row
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.journal import provider_id
-from routesdk.pipeline.oracle.caller import Line
 from routesdk.pipeline.oracle.pace import Pace
 from routesdk.pipeline.oracle.purse import Pricing
+from routesdk.pipeline.oracle.seam import Line, sound
 from routesdk.pricebook import catalogue_of
 from routesdk.protocols import Analyst, Backend, Benchmark, Judge, Matrix, PromptedAnalyst, PromptedJudge
-from routesdk.structure import unstructure
 from routesdk.types import Example, PartConfig, Query, Request
 
 PATIENCE_S = 900.0
@@ -118,10 +117,13 @@ def build_plan(
         RouteSDKError: A part cannot be built, or a model that costs money has no known price.
     """
     oracle = config.oracle
+    if not has_utf8(oracle.system):
+        problem = "holds half of a character, which cannot be sent"
+        raise ConfigError("oracle.system", ascii(oracle.system)[:80], problem, "Write whole characters.")
     lines = _Lines(oracle, host, backends or {})
     judge = judge or host.judge(oracle.judge.name, **oracle.judge.options)
     analyst = analyst or host.analyst(oracle.analyst.name, **oracle.analyst.options)
-    models = [*(tier.model for tier in oracle.tiers), *_asked_models(judge, analyst)]
+    models = [*(tier.model for tier in oracle.tiers), *(probe.model for probe in _probes(judge, analyst))]
     pricing = Pricing(
         catalogue=catalogue_of(config.prices, models, catalogue=catalogue),
         count_only_tokens=oracle.count_only_tokens,
@@ -183,25 +185,31 @@ class _Lines:
                 attempts=self._oracle.attempts,
             )
             free = bool(getattr(backend, "free", False))
-            self._lines[provider] = Line(provider=provider, backend=backend, pace=pace, free=free)
+            self._lines[provider] = Line(
+                name=part.name, provider=provider, backend=backend, pace=pace, free=free
+            )
         return self._lines[provider]
 
 
-def _asked_models(judge: Judge, analyst: Analyst) -> Iterator[str]:
-    """Yield the models that judge and analyst ask, where they ask one."""
+def _probes(judge: Judge, analyst: Analyst) -> list[Request]:
+    """Return a request of the judge's and one of the analyst's, where they ask a model."""
+    probes = []
     if isinstance(judge, PromptedJudge):
-        yield judge.request("?", "?", "?").model
+        probes.append(sound("judge", judge, judge.request, "?", "?", "?"))
     if isinstance(analyst, PromptedAnalyst):
-        yield analyst.request(Query("?")).model
+        probes.append(sound("analyst", analyst, analyst.request, Query("?")))
+    return probes
 
 
 def _check_prices(plan: Plan) -> None:
+    """Check, before anything is paid, that every call has a price, and a cap where money is reserved."""
     lines = [line for line in (plan.judge_line, plan.analyst_line) if line is not None]
-    asked = [(seat.line, seat.tier.model) for seat in plan.seats]
-    asked += zip(lines, _asked_models(plan.judge, plan.analyst), strict=True)
-    for line, model in asked:
+    asked = [(seat.line, plan.answer_request(Query("?"), seat)) for seat in plan.seats]
+    asked += zip(lines, _probes(plan.judge, plan.analyst), strict=True)
+    for line, request in asked:
         if not line.free:
-            plan.pricing.check(model)
+            plan.pricing.check(request.model)
+            plan.pricing.worst_nano(request)
 
 
 def _asked(plan: Plan) -> object:
@@ -225,7 +233,12 @@ def _asked(plan: Plan) -> object:
 
 def _part(part: PartConfig, built: Judge | Analyst) -> list[object]:
     version = built.prompt_version if isinstance(built, (PromptedJudge, PromptedAnalyst)) else ""
-    return [unstructure(part), type(built).__name__, version]
+    return [provider_id(part), type(built).__name__, version]
+
+
+def has_utf8(text: str) -> bool:
+    """Tell whether a text can be sent and stored: lone surrogates cannot."""
+    return text.encode("utf-8", "replace") == text.encode("utf-8", "surrogatepass")
 
 
 def _digest(value: object) -> str:

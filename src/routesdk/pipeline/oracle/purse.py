@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 import attrs
@@ -11,7 +12,7 @@ from routesdk.catalogue import Catalogue
 from routesdk.errors import BudgetError, RunStoppedError
 from routesdk.journal import Call, Journal
 from routesdk.payment import worst_case_usd
-from routesdk.types import Answer, Request, Usage, from_nano, to_nano
+from routesdk.types import EXACT, Answer, Request, Usage, from_nano, to_nano
 
 
 @attrs.frozen(kw_only=True)
@@ -39,22 +40,26 @@ class Pricing:
         info = self.catalogue.get(model)
         return info is not None and info.price is not None
 
-    def worst_nano(self, request: Request) -> int:
+    def worst_nano(self, request: Request, more_tokens: int = 0) -> int:
         """Return the most that a request can cost, in nano-dollars; 0 where only tokens are counted.
+
+        Args:
+            request: The request.
+            more_tokens: Tokens of its prompt that are not in it yet.
 
         Raises:
             BudgetError: The request sets no cap on the answer.
         """
         if self.count_only_tokens and not self._priced(request.model):
             return 0
-        self.catalogue.price(request.model)
+        price = self.catalogue.price(request.model)
         worst = worst_case_usd(self.catalogue, request)
         if worst is None:
             raise BudgetError(
                 f"A request to {request.model!r} has no cap on its output, so its worst case is not known",
                 "Set max_output_tokens.",
             )
-        return to_nano(worst)
+        return to_nano(EXACT.add(worst, price.cost_usd(more_tokens, 0)))
 
     def cost_usd(self, model: str, usage: Usage) -> Decimal | None:
         """Return what a call cost in US dollars: as the provider says, else by the catalogue.
@@ -86,8 +91,18 @@ class Purse:
         self._max_nano = max_nano
         self._changed = asyncio.Event()
 
-    async def reserve(self, call: Call, worst_nano: int) -> int:
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a budget."""
+        return self._max_nano is not None
+
+    async def reserve(self, call: Call, worst_nano: int, go_on: Callable[[], None]) -> int:
         """Reserve the worst case of a call; wait where calls under way may leave room for it.
+
+        Args:
+            call: The call.
+            worst_nano: Nano-dollars; a call that costs nothing needs no room.
+            go_on: Raises where the run is to stop; asked again after every wait.
 
         Returns:
             The attempt's number in the journal.
@@ -95,12 +110,16 @@ class Purse:
         Raises:
             RunStoppedError: The budget has no room, and no call under way can make any.
         """
-        while self._max_nano is not None and self._journal.ledger.total_nano + worst_nano > self._max_nano:
+        while worst_nano and self._max_nano is not None and self._lacks(worst_nano, self._max_nano):
             if self._journal.ledger.open_nano == 0:
                 raise self._used_up(worst_nano)
             # Whoever ends a call wakes everybody who waits, and each looks again.
             await self._changed.wait()
+            go_on()
         return self._journal.reserve(call, worst_nano)
+
+    def _lacks(self, worst_nano: int, max_nano: int) -> bool:
+        return self._journal.ledger.total_nano + worst_nano > max_nano
 
     def changed(self) -> None:
         """Wake those who wait for money, after a call has ended."""

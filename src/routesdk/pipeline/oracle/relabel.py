@@ -12,6 +12,8 @@ from routesdk.errors import ConfigError, RouteSDKError, RunStoppedError
 from routesdk.host import attempt_async
 from routesdk.journal import JournalView, Work, call_key, provider_id
 from routesdk.pipeline.oracle.label import cell_name, label
+from routesdk.pipeline.oracle.row import SAMPLES
+from routesdk.pipeline.oracle.seam import sound, sound_verdict
 from routesdk.protocols import Judge, Matrix, PromptedJudge
 from routesdk.types import Unscored, Verdict, frozen
 
@@ -191,12 +193,21 @@ class _Regrader:
     def _stored(self, judge: PromptedJudge, question: str, reference: str, answer: str) -> Verdict | Unscored:
         """Read the verdict that an earlier run paid for."""
         assert self._view is not None
-        request = judge.request(question, reference, answer)
-        key = call_key(request, provider=provider_id(judge.backend), prompt_version=judge.prompt_version)
-        reply = self._view.reply(key)
-        if reply is None:
-            return Unscored("this judge has given no verdict on it yet, and relabelling makes no call")
-        return judge.read(reply, answer)
+        request = sound("judge", judge, judge.request, question, reference, answer)
+        verdict: Verdict | Unscored = Unscored(
+            "this judge has given no verdict on it yet, and relabelling makes no call"
+        )
+        for sample in range(SAMPLES):
+            key = call_key(
+                request,
+                provider=provider_id(judge.backend),
+                prompt_version=judge.prompt_version,
+                sample=sample,
+            )
+            reply = self._view.reply(key)
+            if reply is not None and not isinstance(verdict, Verdict):
+                verdict = sound_verdict(judge, sound("judge", judge, judge.read, reply, answer))
+        return verdict
 
 
 def _spell(work: Work) -> str:

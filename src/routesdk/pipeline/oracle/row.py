@@ -9,20 +9,20 @@ from typing import TypeVar
 
 import attrs
 
-from routesdk.errors import BackendError, RouteSDKError, RunStoppedError
-from routesdk.host import attempt, attempt_async
+from routesdk.errors import BackendError
 from routesdk.journal import Row, TierOutcome
 from routesdk.pipeline.oracle.caller import Caller
 from routesdk.pipeline.oracle.pace import backoff_s
-from routesdk.pipeline.oracle.plan import Plan, Seat
+from routesdk.pipeline.oracle.plan import PATIENCE_S, Plan, Seat
+from routesdk.pipeline.oracle.seam import ask_itself, sound, sound_reason, sound_verdict
 from routesdk.pipeline.reasoning import leaked
 from routesdk.protocols import PromptedAnalyst, PromptedJudge
 from routesdk.types import Unscored, Verdict
 
 T = TypeVar("T")
 
-# The first reply of a judge, and a second where that cannot be read.
-_SAMPLES = 2
+SAMPLES = 2
+"""Replies of a judge that are asked for: a second where the first cannot be read."""
 
 
 @attrs.frozen(kw_only=True)
@@ -74,9 +74,14 @@ class RowWorker:
             answered = await _together(*(self._answer(row, seat) for seat in self._plan.seats))
             outcomes = await self._grade(row, answered)
             analysis, problem = await reasoning
-        finally:
+        except asyncio.CancelledError:
             reasoning.cancel()
+            raise
+        finally:
+            # A call of the analyst's that is under way comes to its end: it is paid for.
             await asyncio.wait([reasoning])
+            if not reasoning.cancelled():
+                reasoning.exception()
         if not problem:
             texts = [each.text for each in answered if each.text]
             problem = leaked(analysis, row.example.query, row.example.reference, texts)
@@ -85,7 +90,7 @@ class RowWorker:
     async def _answer(self, row: Row, seat: Seat) -> _Answered:
         request = self._plan.answer_request(row.example.query, seat)
         try:
-            key, answer = await self._caller.ask(seat.line, request, role="answer", row=row.example.id)
+            key, answer = await self._caller.ask(seat.line, request, role="answer", question=row.question)
         except BackendError as error:
             what = "the answer was blocked" if error.blocked else "no answer came"
             return _Answered(seat=seat, text=None, key=None, problem=f"{what}: {error.problem}")
@@ -121,23 +126,21 @@ class RowWorker:
         judge, line = self._plan.judge, self._plan.judge_line
         try:
             if line is None or not isinstance(judge, PromptedJudge):
-                verdict = await self._itself("judge", judge.grade, question, reference, answer)
-                if not isinstance(verdict, (Verdict, Unscored)):
-                    raise _broken("judge", judge, f"returned {type(verdict).__name__}")
-                return verdict, None
-            request = self._plan.in_time(_sound("judge", judge, judge.request, question, reference, answer))
+                graded = await self._itself("judge", judge.grade, question, reference, answer)
+                return sound_verdict(judge, graded), None
+            request = self._plan.in_time(sound("judge", judge, judge.request, question, reference, answer))
             key: bytes | None = None
-            verdict = Unscored("the judge was not asked")
-            for sample in range(_SAMPLES):
+            verdict: Verdict | Unscored = Unscored("the judge was not asked")
+            for sample in range(SAMPLES):
                 key, reply = await self._caller.ask(
                     line,
                     request,
                     role="verdict",
-                    row=row.example.id,
+                    question=row.question,
                     prompt_version=judge.prompt_version,
                     sample=sample,
                 )
-                verdict = _sound("judge", judge, judge.read, reply, answer)
+                verdict = sound_verdict(judge, sound("judge", judge, judge.read, reply, answer))
                 if isinstance(verdict, Verdict):
                     break
             return verdict, key
@@ -151,18 +154,16 @@ class RowWorker:
         query = row.example.query
         try:
             if line is None or not isinstance(analyst, PromptedAnalyst):
-                reason = await self._itself("analyst", analyst.reason, query)
-                if not isinstance(reason, str):
-                    raise _broken("analyst", analyst, f"returned {type(reason).__name__}")
+                reason = sound_reason(analyst, await self._itself("analyst", analyst.reason, query))
             else:
                 _, reply = await self._caller.ask(
                     line,
-                    self._plan.in_time(_sound("analyst", analyst, analyst.request, query)),
+                    self._plan.in_time(sound("analyst", analyst, analyst.request, query)),
                     role="reason",
-                    row=row.example.id,
+                    question=row.question,
                     prompt_version=analyst.prompt_version,
                 )
-                reason = _sound("analyst", analyst, analyst.read, reply)
+                reason = sound_reason(analyst, sound("analyst", analyst, analyst.read, reply))
         except BackendError as error:
             return "", f"no reason came: {error.problem}"
         return reason, "" if reason.strip() else "the analyst wrote no reason"
@@ -177,33 +178,12 @@ class RowWorker:
         tried = 0
         while True:
             tried += 1
-            result, error = await attempt_async(call, *arguments)
-            if error is None:
-                return result  # type: ignore[return-value]
-            if isinstance(error, BackendError) and not error.denied:
-                if not error.retryable or tried >= self._attempts:
-                    raise error
-                await asyncio.sleep(backoff_s(tried, error.retry_after_s))
-                continue
-            part = getattr(call, "__self__", call)
-            said = str(error) if isinstance(error, RouteSDKError) else f"{type(error).__name__}: {error}"
-            raise _broken(kind, part, f"raised {said}") from error
-
-
-def _sound(kind: str, part: object, call: Callable[..., T], *arguments: object) -> T:
-    """Call a method of a part that must not raise.
-
-    Raises:
-        RunStoppedError: It did: a bug that every row would meet.
-    """
-    result, error = attempt(call, *arguments)
-    if error is not None:
-        raise _broken(kind, part, f"raised {type(error).__name__}: {error}") from error
-    return result  # type: ignore[return-value]
-
-
-def _broken(kind: str, part: object, did: str) -> RunStoppedError:
-    return RunStoppedError(f"{kind} {type(part).__name__} {did}", f"Repair the {kind}, and run again.")
+            result = await ask_itself(kind, call, *arguments, timeout_s=self._plan.config.timeout_s)
+            if not isinstance(result, BackendError):
+                return result
+            if not result.retryable or tried >= self._attempts:
+                raise result
+            await asyncio.sleep(backoff_s(tried, min(result.retry_after_s or 0.0, PATIENCE_S)))
 
 
 async def _together(*works: Awaitable[T]) -> list[T]:

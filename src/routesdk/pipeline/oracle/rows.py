@@ -13,7 +13,8 @@ from routesdk.pipeline.division import TRAIN, Division, divide
 from routesdk.pipeline.fingerprint import stable_hash
 from routesdk.pipeline.leak import refuse_outside_train
 from routesdk.pipeline.oracle.held_out import HeldOut
-from routesdk.pipeline.oracle.plan import Plan
+from routesdk.pipeline.oracle.plan import Plan, has_utf8
+from routesdk.protocols import Benchmark
 from routesdk.types import Example
 
 
@@ -49,11 +50,16 @@ def train_rows(
     wanted = _chosen(only, division)
     least = _threshold(plan, division)
     found, missing = 0, set(wanted or ())
-    for position, example in enumerate(division.select(plan.benchmark, TRAIN)):
+    counted = _Counted(plan.benchmark)
+    for example in division.select(counted, TRAIN):
+        position = counted.position
         if wanted is not None and example.id not in wanted:
             continue
         if least is not None and _draw(example) > least:
             continue
+        if not has_utf8(example.id):
+            problem = f"the id {example.id!a} holds half of a character, and cannot be stored"
+            raise DatasetError(plan.config.benchmark.name, position + 1, problem)
         if example.reference is None or not example.reference.strip():
             problem = f"row {example.id!r} has no reference that answers could be graded against"
             raise DatasetError(plan.config.benchmark.name, position + 1, problem)
@@ -70,6 +76,20 @@ def train_rows(
     if not found:
         name = repr(plan.config.benchmark.name)
         raise ConfigError("oracle.benchmark", name, "has no row in its train part", "Give it more rows.")
+
+
+class _Counted:
+    """A benchmark that knows how far it was read."""
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        self._benchmark = benchmark
+        self.position = -1
+
+    def examples(self) -> Iterator[Example]:
+        """Yield the examples; `position` is that of the last one, from 0."""
+        for position, example in enumerate(self._benchmark.examples()):
+            self.position = position
+            yield example
 
 
 def _chosen(only: Sequence[Example] | None, division: Division | HeldOut) -> frozenset[str] | None:

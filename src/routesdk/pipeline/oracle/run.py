@@ -32,6 +32,7 @@ class Progress:
         ledger: What the run has cost, in earlier sittings too.
         elapsed_s: Seconds since this sitting began.
         begun_at: Rows that were finished when it began.
+        spent_before_nano: What the run had cost when it began, at the most, in nano-dollars.
     """
 
     done: int
@@ -40,6 +41,15 @@ class Progress:
     ledger: Ledger
     elapsed_s: float
     begun_at: int
+    spent_before_nano: int = 0
+
+    @property
+    def spent_in_all_nano(self) -> int | None:
+        """What the run will have cost at this sitting's price a row; None before any row is done."""
+        new, spent = self.done - self.begun_at, self.ledger.settled_nano + self.ledger.unknown_nano
+        if not new:
+            return None
+        return spent + (spent - self.spent_before_nano) * (self.total - self.done) // new
 
     @property
     def left_s(self) -> float | None:
@@ -92,6 +102,7 @@ class _Sitting:
         self._in_hand = _ROWS_PER_SLOT * plan.config.concurrency
         self._done, self._total = journal.view.counts()
         self._begun_at = self._done
+        self._spent_before_nano = journal.ledger.total_nano
         self._start = time.monotonic()
         self._stopped: RunStoppedError | None = None
 
@@ -103,6 +114,7 @@ class _Sitting:
             ledger=self._journal.ledger,
             elapsed_s=time.monotonic() - self._start,
             begun_at=self._begun_at,
+            spent_before_nano=self._spent_before_nano,
         )
 
     async def work(self) -> None:
@@ -115,6 +127,9 @@ class _Sitting:
             raise errors.exceptions[0] from None
         if self._stopped is not None:
             raise attrs.evolve(self._stopped, done=self._done, total=self._total)
+        if self._done < self._total:
+            left = f"{self._total - self._done:,} rows were left undone, for no reason that is known"
+            raise RunStoppedError(left, "Run again: it goes on where it stopped.", self._done, self._total)
 
     async def _work(self) -> None:
         for row in self._rows:

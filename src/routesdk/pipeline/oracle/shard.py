@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +14,27 @@ import attrs
 
 from routesdk.config import Config
 from routesdk.errors import JournalError, RunStoppedError
-from routesdk.host import PluginHost
-from routesdk.journal import Journal, JournalView, merge, partition
+from routesdk.host import PluginHost, attempt
+from routesdk.journal import Journal, JournalView, merge, occupied, partition, remove
+from routesdk.pipeline.oracle.caller import Halt
 from routesdk.pipeline.oracle.plan import build_plan
 from routesdk.pipeline.oracle.run import Listener, Progress, work_off
+from routesdk.pipeline.oracle.seam import sound
+from routesdk.protocols import Executor
 from routesdk.structure import structure, unstructure
-from routesdk.types import Example, from_nano, to_nano
+from routesdk.types import Example, ShardResult, from_nano, to_nano
 
 STAGE = "routesdk.pipeline.oracle.shard:run_part"
 """The stage's name: names and files cross machines, never closures."""
 
 _CONFIG = "part config"
+_STOP = "stop"
+# How often it is looked whether the run is to stop, in seconds.
+_LOOK_S = 0.25
 
 
 async def work_off_in_shards(
-    config: Config, journal: Journal, host: PluginHost, listen: Listener
+    config: Config, journal: Journal, host: PluginHost, listen: Listener, halt: Halt
 ) -> Progress:
     """Do every row of a journal that is not done, in parts that an executor runs.
 
@@ -38,55 +46,123 @@ async def work_off_in_shards(
         journal: Its rows are registered.
         host: Where the executor is found.
         listen: Is told where the run stands, after every part.
+        halt: Asks it to stop: parts on this machine then let their calls come to their end.
 
     Raises:
         RunStoppedError: A part did not come to its end; what it has is merged all the same.
         JournalError: A journal cannot be used.
     """
-    start = time.monotonic()
-    folder = _parts_folder(journal)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        problem, fix = (
-            f"cannot be made ({error.strerror})",
-            "Name a journal in a folder that can be written to.",
-        )
-        raise JournalError(str(folder), problem, fix) from error
-    begun_at, total = journal.view.counts()
-    calls = _calls(journal)
-    about = {_CONFIG: json.dumps(unstructure(_share(config, journal)))}
-    parts = partition(journal, folder, config.oracle.shards, about)
+    sitting = _Sitting(config, journal, listen)
+    parts = sitting.divide()
     executor = host.executor(config.oracle.executor.name, **config.oracle.executor.options)
+    watching = asyncio.ensure_future(_pass_on(halt, sitting.folder))
+    try:
+        await sitting.collect(executor, parts)
+    finally:
+        watching.cancel()
+        _clear(sitting.folder)
+    sitting.check()
+    return sitting.progress()
 
-    def progress() -> Progress:
-        done, _ = journal.view.counts()
+
+class _Sitting:
+    """One process's handing out and taking in."""
+
+    def __init__(self, config: Config, journal: Journal, listen: Listener) -> None:
+        self.folder = _parts_folder(journal)
+        self._config = config
+        self._journal = journal
+        self._listen = listen
+        self._start = time.monotonic()
+        self._begun_at, self._total = journal.view.counts()
+        self._calls = _calls(journal)
+        self._spent_nano = journal.ledger.total_nano
+        self._problems: list[str] = []
+        self._parts = 0
+
+    def divide(self) -> tuple[Path, ...]:
+        """Write the parts."""
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            problem = f"cannot be made ({error.strerror})"
+            raise JournalError(str(self.folder), problem, "Name a journal in a writable folder.") from error
+        # Each part makes one call at a time at least.
+        count = min(self._config.oracle.shards, self._config.oracle.concurrency)
+        share = _share(self._config, self._journal, occupied(self._journal, count))
+        parts = partition(self._journal, self.folder, count, {_CONFIG: json.dumps(unstructure(share))})
+        self._parts = len(parts)
+        return parts
+
+    async def collect(self, executor: Executor, parts: tuple[Path, ...]) -> None:
+        """Merge each part as it comes back; one that does not is named."""
+        waited_for = set(parts)
+        results = iter(sound("executor", executor, executor.map, STAGE, parts)) if parts else iter(())
+        while True:
+            result, error = await asyncio.to_thread(attempt, next, results, None)
+            if error is not None:
+                self._problems.append(f"the executor raised {type(error).__name__}: {error}")
+            if not isinstance(result, ShardResult):
+                break
+            merge(self._journal, result.output or result.shard)
+            waited_for.discard(result.shard)
+            if result.shard in parts and result.output not in {None, result.shard}:
+                # What came back from another machine is merged; what was sent there is of no use any more.
+                remove(result.shard)
+            if result.error:
+                self._problems.append(result.error)
+            self._listen(self.progress())
+        # They may be under way still: the next run takes in what they found out.
+        self._problems += [f"the executor gave no result for {part.name}" for part in sorted(waited_for)]
+
+    def check(self) -> None:
+        """Raise where rows are left."""
+        done, _ = self._journal.view.counts()
+        if done == self._total:
+            return
+        problems = self._problems or ["rows were left undone, for no reason that is known"]
+        ended = f"{len(problems)} of {self._parts} parts did not come to their end"
+        problem = f"{ended}; the first: {problems[0]}"
+        fix = "Mend that, and run again: it goes on where it stopped."
+        raise RunStoppedError(problem, fix, done, self._total)
+
+    def progress(self) -> Progress:
+        """Return where the run stands."""
+        done, _ = self._journal.view.counts()
         return Progress(
             done=done,
-            total=total,
-            calls=_calls(journal) - calls,
-            ledger=journal.ledger,
-            elapsed_s=time.monotonic() - start,
-            begun_at=begun_at,
+            total=self._total,
+            calls=_calls(self._journal) - self._calls,
+            ledger=self._journal.ledger,
+            elapsed_s=time.monotonic() - self._start,
+            begun_at=self._begun_at,
+            spent_before_nano=self._spent_nano,
         )
 
-    problems, waited_for = [], set(parts)
-    results = iter(executor.map(STAGE, parts)) if parts else iter(())
-    while (result := await asyncio.to_thread(next, results, None)) is not None:
-        merge(journal, result.output or result.shard)
-        waited_for.discard(result.shard)
-        if result.error:
-            problems.append(result.error)
-        listen(progress())
-    # They may be under way still: the next run takes in what they found out.
-    problems += [f"the executor gave no result for {part.name}" for part in sorted(waited_for)]
-    if not waited_for:
-        folder.rmdir()
-    if problems:
-        done, _ = journal.view.counts()
-        problem = f"{len(problems)} of {len(parts)} parts did not come to their end; the first: {problems[0]}"
-        raise RunStoppedError(problem, "Mend that, and run again: it goes on where it stopped.", done, total)
-    return progress()
+
+async def _pass_on(halt: Halt, folder: Path) -> None:
+    """Write the file that parts look for, once the run is to stop."""
+    while not halt.wanted:
+        await asyncio.sleep(_LOOK_S)
+    with contextlib.suppress(OSError):
+        (folder / _STOP).touch()
+
+
+class _StopFile(Halt):
+    """A halt that a file asks for: parts may run in other processes."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._looked = -math.inf
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the file is there; looked for four times a second at the most."""
+        now = time.monotonic()
+        if not self._wanted and now - self._looked >= _LOOK_S:
+            self._looked = now
+            self._wanted = self._file.exists()
+        return self._wanted
 
 
 def run_part(part: Path) -> Path:
@@ -107,7 +183,8 @@ def run_part(part: Path) -> Path:
             raise JournalError(str(part), "it is no part of a run", "Give a part that `partition` wrote.")
         config = structure(json.loads(about[_CONFIG]), Config, source=str(part))
         plan = build_plan(config, PluginHost(), benchmark=_Registered(journal.view))
-        asyncio.run(work_off(plan, journal, max_usd=config.oracle.max_usd, listen=lambda _: None))
+        limit, halt = config.oracle.max_usd, _StopFile(part.with_name(_STOP))
+        asyncio.run(work_off(plan, journal, max_usd=limit, listen=lambda _: None, halt=halt))
     return part
 
 
@@ -134,7 +211,13 @@ def take_in_parts(journal: Journal) -> None:
     folder = _parts_folder(journal)
     for left in sorted(folder.glob("part-*.sqlite")):
         merge(journal, left)
-    if folder.is_dir() and not any(folder.iterdir()):
+    _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove the folder of parts, unless parts are left in it."""
+    (folder / _STOP).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
         folder.rmdir()
 
 
@@ -142,17 +225,16 @@ def _parts_folder(journal: Journal) -> Path:
     return journal.path.with_name(f"{journal.path.name}.parts")
 
 
-def _share(config: Config, journal: Journal) -> Config:
-    """Return the config of one part: an even share of everything that is bounded."""
-    oracle = config.oracle
-    count = oracle.shards
+def _share(config: Config, journal: Journal, count: int) -> Config:
+    """Return the config of one of so many parts: an even share of everything that is bounded."""
+    oracle, count = config.oracle, max(1, count)
     left = None
     if oracle.max_usd is not None:
         left = from_nano(max(0, to_nano(oracle.max_usd) - journal.ledger.total_nano) // count)
     part = attrs.evolve(
         oracle,
         shards=1,
-        concurrency=max(1, oracle.concurrency // count),
+        concurrency=oracle.concurrency // count,
         requests_per_minute=_divided(oracle.requests_per_minute, count),
         tokens_per_minute=_divided(oracle.tokens_per_minute, count),
         max_usd=left,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -93,4 +94,10 @@ def _in_process(pools: SimpleQueue[ProcessPoolExecutor], stage_name: str, shard:
 
 def _one_process() -> ProcessPoolExecutor:
     # Spawned: a fork would copy this process's threads' locks and its CUDA context.
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupts)
+
+
+def _leave_interrupts() -> None:
+    """Leave Ctrl-C to the process that was started by hand: it decides what becomes of the shards."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
