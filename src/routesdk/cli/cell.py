@@ -147,6 +147,7 @@ def table_record(table: CellTable) -> dict[str, object]:
         "cells": {cell.name: {"policy": cell.policy, "rows": cell.rows} for cell in table.cells},
         "policies": dict(table.policies),
         "unscored": table.unscored,
+        "problems": dict(table.problems),
         "kept_out": table.kept_out,
         "rows": table.rows,
     }

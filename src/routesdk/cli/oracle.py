@@ -171,7 +171,11 @@ def relabel(
     )
     done = carry_out(wish)
     if as_json:
-        typer.echo(json.dumps(unstructure(done) | {"moved": done.moved, "moved_tier": done.moved_tier}))
+        typer.echo(
+            json.dumps(
+                unstructure(done) | {"moved": done.moved, "moved_tier": done.moved_tier, "lost": done.lost}
+            )
+        )
     else:
         print_relabelling(done)
 
