@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from typing import TypedDict, Unpack
 
 from routesdk._loop import refuse_running_loop
 from routesdk.catalogue import Catalogue
@@ -24,6 +25,25 @@ from routesdk.structure import unstructure
 from routesdk.types import Example
 
 
+class Parts(TypedDict, total=False):
+    """Parts that are passed in as objects, in place of those that the config names.
+
+    Attributes:
+        benchmark: Where the questions come from.
+        backends: Backends by name. Like those that follow, they cannot cross
+            machines, and are refused with shards.
+        judge: Grades.
+        analyst: Writes reasons.
+        catalogue: Prices; without it, the bundled ones.
+    """
+
+    benchmark: Benchmark
+    backends: Mapping[str, Backend]
+    judge: Judge
+    analyst: Analyst
+    catalogue: Catalogue
+
+
 def generate(
     config: Config,
     *,
@@ -32,11 +52,7 @@ def generate(
     retry_unscored: bool = False,
     listen: Listener | None = None,
     halt: Halt | None = None,
-    benchmark: Benchmark | None = None,
-    backends: Mapping[str, Backend] | None = None,
-    judge: Judge | None = None,
-    analyst: Analyst | None = None,
-    catalogue: Catalogue | None = None,
+    **parts: Unpack[Parts],
 ) -> Progress:
     """Run an oracle to its end, or go on with one; see `agenerate`.
 
@@ -53,11 +69,7 @@ def generate(
             retry_unscored=retry_unscored,
             listen=listen,
             halt=halt,
-            benchmark=benchmark,
-            backends=backends,
-            judge=judge,
-            analyst=analyst,
-            catalogue=catalogue,
+            **parts,
         )
     )
 
@@ -70,11 +82,7 @@ async def agenerate(
     retry_unscored: bool = False,
     listen: Listener | None = None,
     halt: Halt | None = None,
-    benchmark: Benchmark | None = None,
-    backends: Mapping[str, Backend] | None = None,
-    judge: Judge | None = None,
-    analyst: Analyst | None = None,
-    catalogue: Catalogue | None = None,
+    **parts: Unpack[Parts],
 ) -> Progress:
     """Answer, grade and analyse the train rows of a benchmark, into a journal.
 
@@ -89,12 +97,7 @@ async def agenerate(
             reason that may be used, are tried again.
         listen: Is told where the run stands, after every row.
         halt: Asks the run to stop: calls under way come to their end, and no further one is begun.
-        benchmark: In place of the one that the config names.
-        backends: Backends by name, in place of those that the host would build. Like
-            the three that follow, they cannot cross machines, and are refused with shards.
-        judge: In place of the one that the config names.
-        analyst: In place of the one that the config names.
-        catalogue: Prices; None takes the bundled ones.
+        parts: Parts as objects: see `Parts`.
 
     Returns:
         Where the run stands in the end.
@@ -106,31 +109,34 @@ async def agenerate(
         DatasetError: A row cannot be used; nothing has been paid.
         RouteSDKError: A part cannot be built, or a price is unknown; nothing has been paid.
     """
-    host = host or PluginHost()
-    plan = build_plan(
-        config,
-        host,
-        benchmark=benchmark,
-        backends=backends,
-        judge=judge,
-        analyst=analyst,
-        catalogue=catalogue,
-    )
-    passed_in = (benchmark, backends, judge, analyst, catalogue)
-    if config.oracle.shards > 1 and any(each is not None for each in passed_in[1:]):
-        problem = "parts that are passed in as objects cannot cross machines"
-        fix = "Name them in the config, or use one shard."
-        raise ConfigError("oracle.shards", str(config.oracle.shards), problem, fix)
+    oracle, host = config.oracle, host or PluginHost()
+    _check_together(config, rows, parts)
+    plan = build_plan(config, host, **parts)
     division = divide_benchmark(plan)
-    with Journal(config.oracle.journal) as journal:
+    with Journal(oracle.journal) as journal:
         journal.begin(train_rows(plan, division, rows), _about(config, division, host))
         if retry_unscored:
             journal.reopen_unscored()
         take_in_parts(journal)
-        if config.oracle.shards > 1:
+        if oracle.shards > 1:
             return await work_off_in_shards(config, journal, host, listen or _deaf, halt or Halt())
-        limit = config.oracle.max_usd
-        return await work_off(plan, journal, max_usd=limit, listen=listen or _deaf, halt=halt)
+        return await work_off(plan, journal, max_usd=oracle.max_usd, listen=listen or _deaf, halt=halt)
+
+
+def _check_together(config: Config, rows: Sequence[Example] | None, parts: Parts) -> None:
+    """Refuse what cannot go together.
+
+    Raises:
+        ConfigError: A limit was given beside the rows, or shards beside parts as objects.
+    """
+    oracle = config.oracle
+    if rows is not None and oracle.limit is not None:
+        problem, fix = "was given beside the rows themselves", "Give one of the two."
+        raise ConfigError("oracle.limit", str(oracle.limit), problem, fix)
+    if oracle.shards > 1 and set(parts) - {"benchmark"}:
+        problem = "parts that are passed in as objects cannot cross machines"
+        fix = "Name them in the config, or use one shard."
+        raise ConfigError("oracle.shards", str(oracle.shards), problem, fix)
 
 
 def _deaf(_: Progress) -> None:
