@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator
 
 from routesdk.errors import ConfigError
-from routesdk.protocols import Analyst, Benchmark, Judge, Matrix
+from routesdk.protocols import Analyst, Benchmark, Judge, Matrix, PromptedAnalyst, PromptedJudge
+from routesdk.testing.prompted import check_prompted_analyst, check_prompted_judge
 from routesdk.testing.samples import describe, odd_queries, script_queries
 from routesdk.testing.verdict import await_result, broken, call, must_raise, parameters, require, sentence
 from routesdk.testing.watch import NETWORK, watching
@@ -141,6 +142,8 @@ def check_judge(
         )
     for query in (*script_queries(), *odd_queries()):
         _grade(judge, query.text, reference, query.text)
+    if isinstance(judge, PromptedJudge):
+        check_prompted_judge(judge)
 
 
 def _grade(judge: Judge, question: str, reference: str, answer: str) -> Verdict | Unscored:
@@ -234,6 +237,8 @@ def check_analyst(analyst: Analyst, *, deterministic: bool = True, offline: bool
         f"takes ({', '.join(parameters(analyst.reason))})",
         "a reason comes from the query alone: reason(query), and no way in for answers or grades",
     )
+    if isinstance(analyst, PromptedAnalyst):
+        check_prompted_analyst(analyst)
     for query in (*script_queries(), *odd_queries()):
         reason = _reason(analyst, query, offline)
         if not deterministic:
