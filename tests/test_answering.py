@@ -224,7 +224,8 @@ def test_a_config_names_backends_fallbacks_and_prices(tmp_path: Path) -> None:
     assert config.backends[LARGE] == PartConfig("recorded")
     assert router.fallback == Fallback((LARGE,))
     reply = attrs.evolve(router, fallback=Fallback((LARGE,), "any")).answer(QUESTION)
-    assert (reply.decision.model, reply.answer.usage.cost_usd) == (LARGE, 3)
+    assert (reply.decision.model, reply.answer.usage.cost_usd) == (LARGE, 0)
+    assert router.mapping.catalogue.price(LARGE).input_usd_per_mtok == 3
 
 
 def test_the_sync_forms_refuse_to_hold_up_a_running_loop() -> None:

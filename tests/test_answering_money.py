@@ -13,14 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routers import make_router
+from routesdk import pricebook
+from routesdk.catalogue import Catalogue
 from routesdk.errors import (
     BackendError,
     BudgetError,
+    PriceStepError,
     UnknownPriceError,
 )
-from routesdk.payment import most_input_tokens
+from routesdk.payment import TOKENS_PER_TURN, most_input_tokens
+from routesdk.pipeline.oracle.purse import Pricing
 from routesdk.plugins.spend.memory import MemorySpend
-from routesdk.testing import FakeBackend, FakeObserver, make_catalogue
+from routesdk.testing import MODELS, FakeBackend, FakeObserver, make_catalogue
 from routesdk.types import (
     Answer,
     Query,
@@ -215,13 +219,125 @@ def test_threads_share_a_budget_and_a_backend() -> None:
     assert settled(router) == len(answered) * used_usd(usage=Usage(input_tokens=3, output_tokens=3))
 
 
-def test_a_spend_source_that_cannot_be_written_is_no_silent_loss() -> None:
-    class Full(MemorySpend):
-        def settle(self, reservation: Reservation, cost: Decimal) -> None:
-            raise BudgetError("The disk is full", "Make room.")
+class Full(MemorySpend):
+    def settle(self, reservation: Reservation, cost: Decimal) -> None:
+        raise BudgetError("The disk is full", "Make room.")
 
-    with pytest.raises(BudgetError, match="disk is full"):
-        answering(Script("x", USED), spend=Full()).answer(QUESTION)
+
+def test_a_spend_source_that_cannot_be_written_loses_no_paid_answer() -> None:
+    observer = FakeObserver()
+    router = answering(Script("x", USED), spend=Full()).with_observer(observer)
+
+    reply = router.answer(QUESTION)
+
+    assert (reply.text, reply.answer.usage.cost_usd) == ("x", used_usd())
+    assert "stays set aside as reserved: The disk is full" in reply.decision.notices[-1]
+    assert [answer for _, answer in observer.answers] == [reply.answer]
+    assert router.spend.snapshot() == Spend(settled_usd=Decimal(0), reserved_usd=worst_usd())
+
+
+def test_a_failure_to_settle_hides_no_failure_to_answer() -> None:
+    error = BackendError("Script", "it broke", may_cost=True)
+    observer = FakeObserver()
+
+    with pytest.raises(BackendError, match="it broke"):
+        answering(Script(error), spend=Full()).with_observer(observer).answer(QUESTION)
+    assert "The disk is full" in observer.answers[0][0].notices[-1]
+
+
+class Free(Script):
+    free = True
+
+
+@pytest.mark.parametrize("known", [(), MODELS])
+def test_a_free_backend_is_charged_nothing_and_needs_no_price(known: tuple[str, ...]) -> None:
+    seen: list[Spend] = []
+
+    async def look() -> None:
+        seen.append(router.spend.snapshot())
+
+    backend = Free(look, "x", attrs.evolve(USED, cost_usd=7))
+    router = answering(backend, catalogue=make_catalogue(known))
+
+    reply = router.answer(QUESTION, max_usd=0)
+    backend.steps = ("x", Usage())
+    uncounted = router.answer(QUESTION, max_usd=0)
+
+    assert reply.answer.usage.cost_usd == uncounted.answer.usage.cost_usd == 0
+    assert [*seen, router.spend.snapshot()] == [Spend(), Spend()]
+    assert not uncounted.decision.notices
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost_usd"),
+    [
+        (attrs.evolve(USED, cost_usd=0), used_usd()),
+        (attrs.evolve(USED, cost_usd="0.000001"), used_usd()),
+        (attrs.evolve(USED, cost_usd=2), Decimal(2)),
+        (Usage(cost_usd=0), None),
+        (Usage(cost_usd=2), Decimal(2)),
+    ],
+)
+def test_no_server_talks_a_known_price_down(usage: Usage, cost_usd: Decimal | None) -> None:
+    router = answering(Script("x", usage))
+
+    assert router.answer(QUESTION).answer.usage.cost_usd == cost_usd
+    assert settled(router) == (worst_usd() if cost_usd is None else cost_usd)
+    assert Pricing(catalogue=make_catalogue()).cost_usd(MEDIUM, usage) == cost_usd
+
+
+def stepped(tokens: int) -> Catalogue:
+    known = make_catalogue()
+    return attrs.evolve(
+        known, models={**known.models, MEDIUM: attrs.evolve(known[MEDIUM], price_up_to_tokens=tokens)}
+    )
+
+
+def test_a_prompt_that_may_exceed_a_prices_step_is_refused_where_money_is_bounded() -> None:
+    bytes_long = len(QUESTION) + TOKENS_PER_TURN
+    backend = FakeBackend()
+    request = Request(query=Query(QUESTION), model=MEDIUM, max_output_tokens=9)
+
+    for way in (
+        lambda: answering(backend, catalogue=stepped(bytes_long - 1)).answer(QUESTION, max_usd=1),
+        lambda: Pricing(catalogue=stepped(bytes_long - 1)).worst_nano(request),
+    ):
+        with pytest.raises(PriceStepError) as caught:
+            way()
+        error = caught.value
+        assert (error.model, error.tokens, error.most_tokens) == (MEDIUM, bytes_long, bytes_long - 1)
+    assert not backend.requests
+    answering(backend, catalogue=stepped(bytes_long)).answer(QUESTION, max_usd=1)
+    assert Pricing(catalogue=stepped(bytes_long)).worst_nano(request) > 0
+
+
+def test_a_prompt_beyond_a_prices_step_has_an_open_cost() -> None:
+    router = answering(Script("x", USED, then=("x", Usage(input_tokens=9))), catalogue=stepped(2))
+
+    assert router.answer(QUESTION).answer.usage.cost_usd is None
+    assert router.answer(QUESTION).answer.usage.cost_usd is None
+    assert Pricing(catalogue=stepped(2)).cost_usd(MEDIUM, USED) is None
+
+
+@pytest.mark.parametrize("where", ["model", "fallback", "budget"])
+def test_a_price_of_litellms_table_is_found_when_it_is_asked_for(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"mode": "chat", "input_cost_per_token": Decimal(1), "output_cost_per_token": Decimal(2)}
+    monkeypatch.setattr(pricebook, "_table", lambda: ("9.8", {"house/model": row}))
+    overload = BackendError("Script", "overload", retryable=True)
+    steps: tuple[BackendError | str | Usage, ...] = (overload,) if where == "fallback" else ("x", USED)
+    router = answering(Script(*steps, then=("x", USED)))
+    if where != "fallback":
+        router = router.with_model("medium", "house/model")
+    if where == "budget":
+        router = router.with_budget("1e6")
+    fallback = ["house/model"] if where == "fallback" else []
+
+    reply = router.answer(QUESTION, max_usd=1_000_000, fallback=fallback)
+
+    assert (reply.decision.model, reply.answer.usage.cost_usd) == ("house/model", 13)
+    assert router.mapping.catalogue.get("house/model") is None
 
 
 @pytest.mark.parametrize(

@@ -186,8 +186,7 @@ def test_the_command_line_replaces_the_backends_of_the_config(ask: Command, tmp_
     result = ask("Who?", "--backend", "recorded", "--backend-option", f"path={recorded}")
 
     assert result.out == "Goethe\n"
-    assert "cost unknown, ? tokens in" in result.err
-    assert "tokens were not counted" in result.err
+    assert "cost $0, ? tokens in" in result.err
 
 
 def test_max_usd_stops_before_it_is_exceeded_and_says_so(ask: Command) -> None:

@@ -174,6 +174,8 @@ def test_any_counts_make_usage_whose_parts_fit_the_whole(
         (0, Decimal(0)),
         (-1, None),
         (float("nan"), None),
+        (1e30, None),
+        (10**400, None),
         ("dear", None),
         (True, None),
     ],

@@ -17,7 +17,7 @@ from routesdk.pipeline.oracle.caller import Line
 from routesdk.pipeline.oracle.plan import Plan, build_plan
 from routesdk.pipeline.oracle.rows import train_rows
 from routesdk.protocols import PromptedAnalyst, PromptedJudge
-from routesdk.types import EXACT, Example, Query, Request, Usage, from_nano
+from routesdk.types import EXACT, Example, Query, Request, from_nano
 
 ANSWER_TOKENS = 60
 """Tokens assumed for an answer in one or two sentences, without thinking: an estimate."""
@@ -174,9 +174,7 @@ def _add(plan: Plan, accounts: list[_Account], example: Example) -> None:
 def _item(account: _Account, plan: Plan, view: JournalView | None) -> Item:
     output = account.calls * account.expected_tokens
     free = account.line.free
-    cost = plan.pricing.cost_usd(
-        account.model, Usage(input_tokens=account.input_tokens, output_tokens=output)
-    )
+    cost = plan.pricing.expected_usd(account.model, account.input_tokens, output)
     measured = None if view is None else view.latency_s(account.line.provider, account.model)
     seconds = measured if measured is not None else 0.0 if free else CALL_S
     return Item(
