@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import attrs
 from attrs.validators import deep_iterable, ge, gt, in_, le, lt, optional
@@ -51,6 +52,19 @@ def environment_variable(_: object, attribute: attrs.Attribute[str], value: str)
         # Whoever writes the key itself here must not find it in a log.
         problem, fix = "not the name of an environment variable", "Write its name, never the key itself."
         raise ConfigError(attribute.name, "(not shown)", problem, fix)
+
+
+def web_address(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    """Refuse what is no address of a server; a validator of `base_url`."""
+    try:
+        parts = urlsplit(value)
+        # A port that no server can have comes to light when it is asked for.
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"\s", value):
+        fix = "Write http://HOST:PORT/v1, with a port from 1 to 65535."
+        raise ConfigError(attribute.name, repr(value), "not an address of a server", fix)
 
 
 def _part(value: PartConfig | str) -> PartConfig:

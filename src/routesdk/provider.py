@@ -7,7 +7,7 @@ import email.utils
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 import attrs
@@ -109,6 +109,11 @@ def without_keys(text: str, *keys: str) -> str:
     return text
 
 
+def blotted(error: BackendError, keys: Iterable[str]) -> BackendError:
+    """Return an error without keys in it: a server may quote them in what it says."""
+    return attrs.evolve(error, problem=without_keys(error.problem, *keys))
+
+
 def stated_wait_s(value: str | None, *, now: datetime.datetime | None = None) -> float | None:
     """Read the header Retry-After, or a duration such as `1.5s`.
 
@@ -202,6 +207,11 @@ def text_of(backend: str, content: object) -> str:
     return "".join(text for text in texts if text is not None)
 
 
+def named_or(stated: object, asked: str) -> str:
+    """Return the model that a reply names; where it names none, the one that was asked."""
+    return stated if isinstance(stated, str) and stated else asked
+
+
 def _part_text(part: object) -> str | None:
     text = part.get("text") if isinstance(part, Mapping) else getattr(part, "text", None)
     return text if isinstance(text, str) else None
@@ -213,9 +223,9 @@ def withheld(backend: str, reason: str, usage: Usage | None = None) -> BackendEr
 
 
 def never_sent(error: BaseException) -> bool:
-    """Tell whether an error, or what it came from, is that no connection was made."""
+    """Tell whether an error, or what it came from, is that no connection was, or could be, made."""
     return any(isinstance(each, ConnectionRefusedError) for each in causes(error)) or _came_from(
-        error, _NEVER_SENT
+        error, _NEVER_SENT | _NO_ADDRESS
     )
 
 
