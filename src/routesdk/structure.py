@@ -117,7 +117,10 @@ def plain(value: object) -> object:
 def _exactly(kind: type) -> Callable[[object, object], object]:
     def check(value: object, _: object) -> object:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:
+                raise ValueError("is beyond what a number with a fraction holds") from None
         if type(value) is not kind:
             raise TypeError(f"is {type_name(value)}, not {described(kind)}")
         if kind is float and value != value:
