@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,6 +269,28 @@ def test_an_observer_that_ends_the_process_leaves_no_reservation() -> None:
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(router.aanswer(QUESTION))
     assert settled(router) == used_usd()
+
+
+def test_what_is_kept_for_the_background_loop_is_closed_at_the_end_of_the_process() -> None:
+    code = """
+import asyncio
+from routesdk._loop import run_in_background
+from routesdk.connection import LoopClients
+
+async def close(client):
+    await asyncio.sleep(0)
+    print("closed", client, flush=True)
+
+clients = LoopClients(lambda: "client", close)
+run_in_background(clients.get())
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert (done.stdout, done.stderr) == ("closed client\n", "")
 
 
 def test_a_backend_sees_one_loop_however_often_it_is_asked_from_outside() -> None:

@@ -240,6 +240,55 @@ def test_a_stream_that_outlives_its_loop_is_settled_when_it_is_dropped() -> None
     assert settled(router) == worst_usd()
 
 
+def test_a_stream_may_be_closed_while_another_task_reads_it() -> None:
+    backend = Script("Goe", forever)
+    router = answering(backend)
+
+    async def close() -> list[str]:
+        stream = await router.astream(QUESTION)
+        seen: list[str] = []
+
+        async def read() -> list[str]:
+            async for piece in stream:
+                seen.append(piece.text)
+            # The reader was not cancelled: it goes on.
+            await asyncio.sleep(0)
+            return seen
+
+        reader = asyncio.create_task(read())
+        while not seen:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        await stream.aclose()
+        assert backend.closed == 1
+        return await asyncio.wait_for(reader, 5)
+
+    assert asyncio.run(close()) == ["Goe"]
+    assert settled(router) == worst_usd()
+
+
+def test_a_reader_that_is_cancelled_while_its_stream_is_closed_stays_cancelled() -> None:
+    router = answering(Script("Goe", forever))
+
+    async def close() -> bool:
+        stream = await router.astream(QUESTION)
+        await anext(stream)
+
+        async def read() -> None:
+            await anext(stream)
+
+        reader = asyncio.create_task(read())
+        await asyncio.sleep(0.01)
+        closing = asyncio.create_task(stream.aclose())
+        await asyncio.sleep(0)
+        reader.cancel()
+        await closing
+        await asyncio.wait({reader})
+        return reader.cancelled()
+
+    assert asyncio.run(close())
+
+
 def test_a_stream_without_usage_broke_off() -> None:
     observer = FakeObserver()
     router = answering(Script("Goe"), observers=[observer])

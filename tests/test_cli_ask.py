@@ -218,6 +218,25 @@ def test_a_spend_file_counts_over_runs_and_the_log_tells_of_each_answer(ask: Com
     assert all(isinstance(call, LoggedCall) and call.answered and call.decided for call in read_calls(log))
 
 
+def test_the_log_holds_texts_where_that_is_asked_for(ask: Command, config: Path, tmp_path: Path) -> None:
+    log, other = tmp_path / "log.jsonl", tmp_path / "other.jsonl"
+    config.write_text(
+        config.read_text().replace(
+            "[router]",
+            f"[router]\ndecision_log = {{ path = '{other}', include_text = true, max_bytes = 10 }}",
+        )
+    )
+    assert ask("Who?", "--log", log, "--log-text").code == 0
+    assert ask("Who?", "--log", log).code == 0
+
+    first, second = (call for call in read_calls(log) if isinstance(call, LoggedCall))
+    assert first.decided and first.decided.query and first.decided.query.text == "Who?"
+    assert second.decided and second.decided.query is None
+    # A line is longer than the limit: each has a file of its own.
+    assert (tmp_path / "other.jsonl.3").exists()
+    assert b'"text": "Who?"' in other.read_bytes()
+
+
 def test_a_budget_that_is_nearly_unspent_stops_no_batch(ask: Command) -> None:
     # Four worst cases, of 0.000062 USD each, fill the budget; nine calls, of some 0.000020 USD each, do not.
     texts = [f"slow {number}" for number in range(9)]
@@ -346,6 +365,7 @@ def test_without_a_backend_the_error_says_what_to_write(ask: Command, config: Pa
         (("Who?", "--backend-option", "a=1"), "Give --backend too"),
         (("Who?", "--backend", "moody", "--backend-option", "a"), "not KEY=VALUE"),
         (("Who?", "--backend", "recorded", "--backend-option", "pth=x"), "Did you mean 'path'?"),
+        (("Who?", "--log-text"), "Give --log too"),
         (("Who?", "--fallback-on", "any"), "Give --fallback too"),
         (("Who?", "--fallback", "x", "--fallback-on", "some"), "on = 'some'"),
         (("Who?", "--max-usd", "much"), "max_usd = 'much'"),

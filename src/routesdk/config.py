@@ -83,6 +83,14 @@ def _parts(parts: Mapping[str, PartConfig | str]) -> Mapping[str, PartConfig]:
     )
 
 
+def _log(given: Mapping[str, object] | str | None) -> Mapping[str, object] | None:
+    if isinstance(given, str):
+        if not given.strip():
+            raise ConfigError("decision_log", repr(given), "is blank", "Name a file.")
+        return FrozenMapping({"path": given})
+    return _options(given) if isinstance(given, Mapping) else given
+
+
 def _tiers(tiers: Iterable[TierConfig]) -> tuple[TierConfig, ...]:
     return tuple(tiers) if isinstance(tiers, list) else cast("tuple[TierConfig, ...]", tiers)
 
@@ -147,7 +155,8 @@ class RouterConfig:
         medium: Model of the medium tier; None keeps the checkpoint's.
         large: Model of the large tier; None keeps the checkpoint's.
         large_share: Share of calls meant for the large model; None keeps the checkpoint's.
-        decision_log: JSONL file that every decision and answer is appended to.
+        decision_log: JSONL file that every decision and answer is appended to, or a table of
+            the options of the observer `decision-log`.
         backend: Backend that reaches every model that `backends` does not list.
         backends: Model → the backend that reaches it.
         fallback: Models to ask in turn where the chosen one gives no answer for a
@@ -159,7 +168,7 @@ class RouterConfig:
     medium: str | None = attrs.field(default=None, validator=optional(named))
     large: str | None = attrs.field(default=None, validator=optional(named))
     large_share: float | None = attrs.field(default=None, validator=optional([ge(0.0), le(1.0)]))
-    decision_log: str | None = attrs.field(default=None, validator=optional(named))
+    decision_log: Mapping[str, object] | str | None = attrs.field(default=None, converter=_log)
     backend: PartConfig | None = attrs.field(default=None, converter=_optional_part)
     backends: Mapping[str, PartConfig] = attrs.field(factory=FrozenMapping, converter=_parts)
     fallback: tuple[str, ...] = attrs.field(default=(), converter=_models, validator=deep_iterable(named))

@@ -224,8 +224,8 @@ class Router(Variation, Answering):
         loaded = attrs.evolve(
             loaded, backends=Backends.of(config, loaded.host), fallback=Fallback(config.fallback)
         )
-        if config.decision_log is not None:
-            return loaded.with_observer(loaded.host.observer("decision-log", path=config.decision_log))
+        if isinstance(config.decision_log, Mapping):
+            return loaded.with_observer(loaded.host.observer("decision-log", **config.decision_log))
         return loaded
 
     @property

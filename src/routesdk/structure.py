@@ -92,6 +92,8 @@ def _converter() -> cattrs.Converter:
     # cattrs would take a string for a sequence of characters.
     converter.register_structure_hook_factory(_is_sequence, _strict_sequence)
     converter.register_structure_hook_factory(_is_mapping, _strict_mapping)
+    # A table of options, or the one that matters by itself; the class says which.
+    converter.register_structure_hook(Mapping[str, object] | str | None, lambda value, _: value)
     converter.register_structure_hook_func(_is_literal, _literal)
     # A value of either plain type is read as it stands: `words: str | int`.
     configure_union_passthrough(bool | int | float | str | None, converter)

@@ -167,9 +167,10 @@ from routesdk.plugins.decision_log.log import DecisionLog
 from routesdk.testing import make_decision
 from routesdk.types import Query
 
-log = DecisionLog(Path(sys.argv[1]), max_bytes=20_000, kept=100)
+log = DecisionLog(Path(sys.argv[1]), max_bytes=3_000, kept=1_000)
+print(flush=True)
 sys.stdin.read()
-for _ in range(150):
+for _ in range(300):
     log.routesdk_routed(make_decision(), Query("Who?"))
 """
 
@@ -178,16 +179,25 @@ def test_processes_that_set_one_file_aside_lose_no_line(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     writers = [
-        subprocess.Popen([sys.executable, "-c", _WRITER, path], stdin=subprocess.PIPE, env=environment)
+        subprocess.Popen(
+            [sys.executable, "-c", _WRITER, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
         for _ in range(2)
     ]
+    for each in writers:
+        assert each.stdout is not None
+        with each.stdout:
+            each.stdout.readline()
     for each in writers:
         assert each.stdin is not None
         each.stdin.close()
     assert [each.wait(timeout=60) for each in writers] == [0, 0]
 
     entries = list(read_log(path))
-    assert len(entries) == 300
+    assert len(entries) == 600
     assert all(isinstance(entry, LoggedDecision) for entry in entries)
     assert not path.with_name("log.jsonl.lock").exists()
     assert len(list(tmp_path.iterdir())) > 5

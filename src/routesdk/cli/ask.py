@@ -58,6 +58,9 @@ def ask(
     budget: str | None = option.BUDGET,
     spent: str | None = option.SPENT,
     log: Path | None = typer.Option(None, help="Append every decision and answer to this JSONL file."),
+    log_text: bool = typer.Option(
+        False, "--log-text", help="Write questions and answers into the log word for word."
+    ),
     config: Path | None = option.CONFIG,
 ) -> None:
     """Decide which model each question deserves, and answer it with that model."""
@@ -72,6 +75,7 @@ def ask(
         budget=budget,
         spent=spent,
         log=log,
+        log_text=log_text,
     )
     router = _counting(_reaching(given.router(), backend, backend_option or []), spend, spent)
     terms = _terms(fallback, fallback_on)
