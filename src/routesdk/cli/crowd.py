@@ -60,10 +60,8 @@ async def answers(
         while more or waiting:
             if more and reading is None and len(waiting) < concurrency * _AHEAD:
                 reading = asyncio.create_task(reader.next())
-            first = {waiting[0][1]} if waiting else set()
-            await asyncio.wait(
-                first if reading is None else {*first, reading}, return_when=asyncio.FIRST_COMPLETED
-            )
+            first = {each for each in (reading, waiting[0][1] if waiting else None) if each is not None}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if reading is not None and reading.done():
                 trouble, query = reading.exception(), None if reading.exception() else reading.result()
                 more, reading = query is not None, None

@@ -9,7 +9,7 @@ from collections import Counter
 
 import attrs
 
-from routesdk.errors import BackendError, RunStoppedError
+from routesdk.errors import BackendError, PriceStepError, RunStoppedError
 from routesdk.host import attempt_async
 from routesdk.journal import Call, Journal, call_key
 from routesdk.payment import estimate_tokens
@@ -206,7 +206,11 @@ class Caller:
 
     async def _once(self, line: Line, request: Request, call: Call) -> Answer | BackendError:
         """Make the call once; however it ends, the journal knows."""
-        worst_nano = 0 if line.free else self._pricing.worst_nano(request)
+        try:
+            worst_nano = 0 if line.free else self._pricing.worst_nano(request)
+        except PriceStepError as error:
+            # One row's question is too long for the price that is known: the others go on.
+            return BackendError(line.provider, str(error))
         attempt = await self._purse.reserve(call, worst_nano)
         self.made += 1
         ended = False
