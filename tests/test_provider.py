@@ -38,6 +38,8 @@ NOW = datetime.datetime(2026, 11, 25, 12, 0, tzinfo=datetime.UTC)
         ("Wed, 25 Nov 2026 12:01:30 GMT", 90.0),
         ("Wed, 25 Nov 2026 12:01:30 -0000", 90.0),
         ("Wed, 25 Nov 2026 11:00:00 GMT", 0.0),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", None),
         ("soon", None),
         ("inf", None),
         ("nan", None),
