@@ -91,6 +91,16 @@ def test_a_refused_connection_costs_nothing(trial: Trial) -> None:
     trials.reports_that_nobody_listens(trial)
 
 
+def test_a_call_that_could_not_be_sent_cost_nothing() -> None:
+    import httpx
+
+    from routesdk.plugins.lite_llm.failure import failure_of
+
+    error = failure_of(httpx.InvalidURL("Invalid port"), 1.0)
+
+    assert (error.retryable, error.may_cost) == (False, False)
+
+
 def test_an_address_that_is_none_is_refused() -> None:
     for address in ("localhost", "http://[::1", "http://localhost:70000"):
         with pytest.raises(ConfigError, match="not an address of a server"):

@@ -327,6 +327,19 @@ def test_a_server_that_ends_without_usage_has_its_tokens_uncounted(monkeypatch: 
     assert (chunks[-1].usage.input_tokens, chunks[-1].usage.output_tokens) == (None, None)
 
 
+def test_a_group_of_errors_is_one_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx2
+
+    async def fail(*_: object, **__: object) -> object:
+        raise ExceptionGroup("several addresses", [OSError("no route"), OverflowError("port")])
+
+    monkeypatch.setattr(httpx2.AsyncClient, "send", fail)
+    with ProviderServer() as server, pytest.raises(BackendError) as caught:
+        asyncio.run(make(server).generate(TRIAL.request()))
+
+    assert (caught.value.retryable, caught.value.may_cost) == (True, True)
+
+
 @pytest.mark.parametrize(
     "options",
     [

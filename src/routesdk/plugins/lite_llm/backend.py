@@ -21,7 +21,15 @@ from routesdk.types import Answer, Chunk, Request, Usage
 
 # litellm's exceptions are openai's; some of what its parsers raise comes out as it is.
 _UNREADABLE = (ValueError, AttributeError, TypeError, LookupError)
-_CAUGHT = (BackendError, TimeoutError, openai.OpenAIError, httpx.HTTPError, OSError, *_UNREADABLE)
+_CAUGHT = (
+    BackendError,
+    TimeoutError,
+    openai.OpenAIError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    OSError,
+    *_UNREADABLE,
+)
 
 
 class LiteLLMBackend:
