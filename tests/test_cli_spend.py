@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -163,6 +164,40 @@ def test_several_logs_and_a_spend_source_are_read_together(
     assert "spend.db: $0.500000000 settled, $2.000000000 reserved" in result.out
     alone = spend(tmp_path / "spend.db")
     assert "total" not in alone.out and "reserved" in alone.out
+
+
+def test_no_file_is_counted_twice_whatever_names_it(spend: Command, path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.jsonl"
+    link.hardlink_to(path)
+    source = SQLiteSpend(tmp_path / "spend.db")
+    source.settle(source.reserve(Decimal(1)), Decimal("0.5"))
+    source.close()
+    (tmp_path / "again.db").hardlink_to(tmp_path / "spend.db")
+
+    (once,) = spend(path, "--json").rows
+    for names in ((path, "log.jsonl.1"), ("log.jsonl.1", path), (link, path, "log.jsonl.1")):
+        (row,) = spend(*(tmp_path / name for name in names), "--json").rows
+        assert row["total"] == once["total"]
+    (row,) = spend(tmp_path / "spend.db", tmp_path / "again.db", "--json").rows
+    assert len(row["balances"]) == 1  # type: ignore[arg-type]
+
+
+def test_numbers_and_moments_beyond_the_calendar_are_told_as_unreadable(spend: Command, path: Path) -> None:
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    answer = next(line for line in lines if line["event"] == "answer")
+    decision = next((line for line in lines if line["event"] == "decision"), None)
+    with path.open("a") as file:
+        file.write(json.dumps(answer | {"time": "0001-01-01T00:00:00+05:00"}) + "\n")
+        file.write(json.dumps(answer | {"answer": answer["answer"] | {"latency_s": 10**400}}) + "\n")
+        if decision is not None:
+            file.write(
+                json.dumps(decision | {"decision": decision["decision"] | {"confidence": 10**400}}) + "\n"
+            )
+
+    (row,) = spend(path, "--json", "--until", "9999-12-31").rows
+
+    assert row["total"]["calls"] == 5  # type: ignore[index]
+    assert len(row["unreadable"]) == 2 + (decision is not None)  # type: ignore[arg-type]
 
 
 def test_a_line_that_cannot_be_read_is_reported(spend: Command, path: Path) -> None:

@@ -29,6 +29,7 @@ EXAMPLES: tuple[tuple[RouteSDKError, str], ...] = (
     (errors.UnknownModelError("gpt-5o", ("gpt-4o",), "rule 'tag'"), "Bind it to a tier"),
     (errors.NoModelAllowedError(("'pro': too dear", "'flash': offline")), "Relax a constraint"),
     (errors.UnknownPriceError("my-model", ("gpt-4o",)), "with_price('my-model'"),
+    (errors.PriceStepError("pro", 300_000, 200_000), 'in [prices."pro"]'),
     (errors.BudgetError("Reservation 7 is settled already", "Settle once."), "Settle once."),
     (errors.CheckpointError("a/router.json", "is truncated"), "save_pretrained"),
     (

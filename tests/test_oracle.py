@@ -255,6 +255,19 @@ def test_a_row_whose_call_fails_for_good_is_unscored_with_its_reason_and_can_be_
     assert len(grades(tmp_path)) == done.total
 
 
+def test_a_question_too_long_for_the_price_that_is_known_leaves_its_own_row_unscored(tmp_path: Path) -> None:
+    rows = examples(3)
+    long = attrs.evolve(rows[1], query=Query("x" * 200_000 + " " + rows[1].query.text))
+    tiers = (TierConfig(name="medium", model=MEDIUM), TierConfig(name="large", model="gemini-2.5-pro"))
+
+    done = run(tmp_path, benchmark=Questions((rows[0], long, rows[2])), tiers=tiers)
+
+    with JournalView.open(tmp_path / "oracle.sqlite") as view:
+        (work,) = [work for work in view.work() if work.unscored]
+    assert done.done == done.total > 1
+    assert "its price is known for up to 200,000 alone" in work.unscored[0]
+
+
 def test_a_model_that_refuses_everything_stops_the_run_before_the_others_are_paid_for_nothing(
     tmp_path: Path,
 ) -> None:

@@ -59,6 +59,17 @@ for step in reply.decision.trace:
 # --8<-- [end:fallback]
 assert reply.decision.model == PRO
 
+
+
+class Metered:
+    """Stands for a provider: recorded answers are free, and no budget bounds them."""
+
+    def __init__(self, backend):
+        self.generate, self.stream = backend.generate, backend.stream
+
+
+router = router.with_backend(Metered(router.host.backend("recorded", path="answers.jsonl")))
+
 # --8<-- [start:budget]
 from routesdk.errors import BudgetError
 

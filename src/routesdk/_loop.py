@@ -90,7 +90,10 @@ def _leave() -> None:
 
 
 async def _cancel_all() -> None:
+    """End what is under way in the running loop, and what is kept for it."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    # Streams that were left half-way are closed, and so are the clients that are kept for this loop.
+    await asyncio.get_running_loop().shutdown_asyncgens()

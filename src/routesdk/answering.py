@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack, cast
 
 import attrs
 
 from routesdk.errors import ConfigError
+from routesdk.pricebook import with_litellm
 from routesdk.reach import Way
 from routesdk.terms import AnswerOptions, Terms
 from routesdk.types import PartConfig, QueryLike
@@ -63,6 +65,7 @@ class Answering:
             BackendError: The model gave no answer, nor did a fallback that was asked.
             BudgetError: The call could exceed the budget, or `max_usd`; it was not made.
             UnknownPriceError: Money is bounded, and a model's price is not known.
+            PriceStepError: Money is bounded, and the price is known for shorter prompts alone.
             ConfigError: No backend reaches the model, or an option is wrong.
             RouteSDKError: Whatever `Router.route` raises.
         """
@@ -113,12 +116,32 @@ class Answering:
     async def _attempts(self, query: QueryLike, options: AnswerOptions) -> Attempts:
         import asyncio
 
+        terms = Terms(**options)
+        cast("Router", self).backends.check_any()
+        # In a thread: a large policy model would hold the event loop up, and so would a table of prices.
+        return await asyncio.to_thread(self._begin, query, terms)
+
+    def _begin(self, query: QueryLike, terms: Terms) -> Attempts:
         from routesdk.attempt import Attempts
 
-        router, terms = cast("Router", self), Terms(**options)
-        router.backends.check_any()
-        # In a thread: a large policy model would hold the event loop up.
-        asked, decision = await asyncio.to_thread(
-            router._decide_call, query, terms.large_share, terms.operating_point
-        )
+        router = cast("Router", self)._priced(() if terms.fallback is None else terms.fallback.models)
+        asked, decision = router._decide_call(query, terms.large_share, terms.operating_point)
         return Attempts(router, asked, decision, terms)
+
+    def _priced(self, models: Iterable[str]) -> Router:
+        """Return the router with litellm's prices for what it may ask and has no price for.
+
+        Routing alone does without: the table takes a moment to read.
+        """
+        router = cast("Router", self)
+        mapping = router.mapping
+        asked = frozenset((*mapping.known, *router.fallback.models, *models))
+        if asked not in router._by_models:
+            catalogue = with_litellm(mapping.catalogue, sorted(asked))
+            known = catalogue is mapping.catalogue
+            priced = (
+                None if known else attrs.evolve(router, mapping=attrs.evolve(mapping, catalogue=catalogue))
+            )
+            # Two threads may both fill this in, with equal values.
+            router._by_models[asked] = priced
+        return router._by_models[asked] or router

@@ -12,6 +12,7 @@ import attrs
 
 from routesdk.errors import BackendError
 from routesdk.estimate import CostEstimator
+from routesdk.host import attempt
 from routesdk.payment import Payment
 from routesdk.terms import Fallback, Terms
 from routesdk.types import Answer, Decision, Query, Request, RouteContext, Stage, TraceStep, Usage
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from routesdk.router import Router
 
 T = TypeVar("T")
+
+
+def is_free(backend: Backend) -> bool:
+    """Tell whether a backend says that its calls cost nobody anything."""
+    return bool(getattr(backend, "free", False))
+
 
 FALLBACK = "fallback"
 """What a trace calls the source of a model that was asked in another one's place."""
@@ -34,7 +41,7 @@ class Call:
         self.request = request
         self._attempts = attempts
         self._name = name
-        self._payment = attempts.pay(request)
+        self._payment = attempts.pay(request, free=is_free(backend))
         self._began_s = time.monotonic()
         self._left_s = request.timeout_s
 
@@ -64,7 +71,7 @@ class Call:
     def finish(self, answer: Answer) -> Answer:
         """Settle what an answer cost, tell the observers, and return it with its cost."""
         known_usd = self._payment.known_usd(answer.usage)
-        settled_usd = self._payment.settle(answer.usage)
+        settled_usd = self._settle(answer.usage)
         if known_usd is None and settled_usd is not None:
             self._attempts.note(f"the tokens were not counted: at the most {settled_usd:f} USD were settled")
         answer = attrs.evolve(answer, usage=self._timed(answer.usage, known_usd))
@@ -77,7 +84,7 @@ class Call:
         if may_cost or error.usage is not None:
             self._break_off("failed", text, error.usage, may_cost=may_cost)
         elif self._payment.open:
-            self._payment.settle(None, may_cost=False)
+            self._settle(None, may_cost=False)
 
     def abandon(self, text: str = "") -> None:
         """Settle a call that nobody waits for any longer; does nothing where it is settled already."""
@@ -86,9 +93,17 @@ class Call:
     def _break_off(self, reason: str, text: str, usage: Usage | None, *, may_cost: bool = True) -> None:
         if not self._payment.open:
             return
-        cost_usd = self._payment.settle(usage, may_cost=may_cost)
+        cost_usd = self._settle(usage, may_cost=may_cost)
         used = self._timed(usage or Usage(), cost_usd)
         self._attempts.tell(Answer(text=text, model=self.request.model, usage=used, finish_reason=reason))
+
+    def _settle(self, usage: Usage | None, *, may_cost: bool = True) -> Decimal | None:
+        """Settle; where the spend source fails, say so: a paid answer must not be lost over it."""
+        cost_usd = self._payment.cost_usd(usage, may_cost=may_cost)
+        _, error = attempt(self._payment.settle, cost_usd)
+        if error is not None:
+            self._attempts.note(f"the cost was not settled, and stays set aside as reserved: {error}")
+        return cost_usd
 
     def _timed(self, usage: Usage, cost_usd: Decimal | None) -> Usage:
         took_s = time.monotonic() - self._began_s if usage.latency_s is None else usage.latency_s
@@ -107,6 +122,7 @@ class Attempts:
     Raises:
         ConfigError: No backend reaches the model, or a fallback.
         UnknownPriceError: Money is bounded, and the price of one of them is not known.
+        MissingExtraError: A backend had to be built, to learn whether it is free, and needs a package.
     """
 
     def __init__(self, router: Router, query: Query, decision: Decision, terms: Terms) -> None:
@@ -120,9 +136,9 @@ class Attempts:
         self._limit_usd = min((limit for limit in limits if limit is not None), default=None)
         # What is missing comes to light before anything is paid for.
         for model in (decision.model, *self._waiting):
-            router.backends.to(model)
-            if self._limit_usd is not None:
-                router.mapping.catalogue.price(model)
+            way, catalogue = router.backends.to(model), router.mapping.catalogue
+            if self._limit_usd is not None and not catalogue.is_priced(model) and not is_free(way.backend()):
+                catalogue.price(model)
 
     async def open(self) -> Call:
         """Set the money for the next call aside.
@@ -148,11 +164,11 @@ class Attempts:
         )
         return Call(self, backend, way.name, request)
 
-    def pay(self, request: Request) -> Payment:
+    def pay(self, request: Request, *, free: bool) -> Payment:
         """Set money aside for a call."""
         # On the spot, not in a thread: a wait that is cancelled could leave money aside that nobody settles.
         router = self._router
-        return Payment(router.spend, router.mapping.catalogue, request, self._limit_usd)
+        return Payment(router.spend, router.mapping.catalogue, request, self._limit_usd, free=free)
 
     def fall_back(self, error: BackendError) -> bool:
         """Move the decision to the next fallback that no constraint refuses; tell whether there is one."""

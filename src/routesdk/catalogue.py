@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 import attrs
 
-from routesdk.errors import BudgetError, UnknownModelError, UnknownPriceError
+from routesdk.errors import BudgetError, PriceStepError, UnknownModelError, UnknownPriceError
 from routesdk.types.frozen import FrozenMapping, frozen
 from routesdk.types.money import Price
 
@@ -32,6 +32,8 @@ class ModelInfo:
         context_tokens: Tokens that a prompt may have; None where that is not known.
         aliases: Other names of the same model at the same price, such as dated ones.
         note: What the price does not say, such as a higher one for long prompts.
+        price_up_to_tokens: Tokens of the longest prompt that the price holds for; a longer one
+            costs more, nobody knows here how much. None where it holds for all.
     """
 
     name: str
@@ -40,6 +42,12 @@ class ModelInfo:
     context_tokens: int | None = None
     aliases: tuple[str, ...] = ()
     note: str = ""
+    price_up_to_tokens: int | None = None
+
+    def is_priced(self, input_tokens: int = 0) -> bool:
+        """Tell whether the price of a prompt of this length is known."""
+        most = self.price_up_to_tokens
+        return self.price is not None and (most is None or input_tokens <= most)
 
 
 def _read_only(models: Mapping[str, ModelInfo]) -> Mapping[str, ModelInfo]:
@@ -112,6 +120,27 @@ class Catalogue(Mapping[str, ModelInfo]):
             raise UnknownPriceError(model, priced)
         return info.price
 
+    def is_priced(self, model: str, input_tokens: int = 0) -> bool:
+        """Tell whether it is known what a prompt of this length costs with a model."""
+        info = self.get(model)
+        return info is not None and info.is_priced(input_tokens)
+
+    def check_price(self, model: str, input_tokens: int) -> None:
+        """Check that it is known what a prompt of this length costs.
+
+        Args:
+            model: A name or an alias.
+            input_tokens: Tokens of the prompt.
+
+        Raises:
+            UnknownPriceError: As for `price`.
+            PriceStepError: The price is known for shorter prompts alone.
+        """
+        self.price(model)
+        most = self[model].price_up_to_tokens
+        if most is not None and input_tokens > most:
+            raise PriceStepError(model, input_tokens, most)
+
     def cost_usd(self, model: str, usage: Usage) -> Decimal:
         """Compute what a call cost from the tokens that it used.
 
@@ -124,6 +153,7 @@ class Catalogue(Mapping[str, ModelInfo]):
 
         Raises:
             UnknownPriceError: As for `price`.
+            PriceStepError: The prompt is longer than those that the price holds for.
             BudgetError: The tokens were not counted.
         """
         price = self.price(model)
@@ -132,6 +162,7 @@ class Catalogue(Mapping[str, ModelInfo]):
                 f"The tokens of a call to {model!r} were not counted, so its cost is not known",
                 "Use a backend that counts them.",
             )
+        self.check_price(model, usage.input_tokens)
         return price.cost_usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
 
     def with_price(
@@ -178,6 +209,7 @@ class Catalogue(Mapping[str, ModelInfo]):
             context_tokens=known.context_tokens if context_tokens is None else context_tokens,
             aliases=known.aliases if known.name == model else (),
             note="",
+            price_up_to_tokens=None,
         )
         return attrs.evolve(self, models={**self.models, model: info})
 
@@ -195,6 +227,7 @@ class _ModelRow(TypedDict):
     context_tokens: int | None
     aliases: NotRequired[list[str]]
     note: NotRequired[str]
+    price_up_to_tokens: NotRequired[int]
     price: NotRequired[_PriceRow]
 
 
@@ -217,6 +250,7 @@ def _model(name: str, row: _ModelRow) -> ModelInfo:
         context_tokens=row["context_tokens"],
         aliases=tuple(row.get("aliases", ())),
         note=row.get("note", ""),
+        price_up_to_tokens=row.get("price_up_to_tokens"),
     )
 
 

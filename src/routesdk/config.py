@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import attrs
 from attrs.validators import deep_iterable, ge, gt, in_, le, lt, optional
@@ -53,6 +54,19 @@ def environment_variable(_: object, attribute: attrs.Attribute[str], value: str)
         raise ConfigError(attribute.name, "(not shown)", problem, fix)
 
 
+def web_address(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    """Refuse what is no address of a server; a validator of `base_url`."""
+    try:
+        parts = urlsplit(value)
+        # A port that no server can have comes to light when it is asked for.
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"\s", value):
+        fix = "Write http://HOST:PORT/v1, with a port from 1 to 65535."
+        raise ConfigError(attribute.name, repr(value), "not an address of a server", fix)
+
+
 def _part(value: PartConfig | str) -> PartConfig:
     return PartConfig.of(value)
 
@@ -67,6 +81,14 @@ def _parts(parts: Mapping[str, PartConfig | str]) -> Mapping[str, PartConfig]:
     return frozen(
         {key: PartConfig.of(part) if isinstance(part, str) else part for key, part in parts.items()}
     )
+
+
+def _log(given: Mapping[str, object] | str | None) -> Mapping[str, object] | None:
+    if isinstance(given, str):
+        if not given.strip():
+            raise ConfigError("decision_log", repr(given), "is blank", "Name a file.")
+        return FrozenMapping({"path": given})
+    return _options(given) if isinstance(given, Mapping) else given
 
 
 def _tiers(tiers: Iterable[TierConfig]) -> tuple[TierConfig, ...]:
@@ -133,7 +155,8 @@ class RouterConfig:
         medium: Model of the medium tier; None keeps the checkpoint's.
         large: Model of the large tier; None keeps the checkpoint's.
         large_share: Share of calls meant for the large model; None keeps the checkpoint's.
-        decision_log: JSONL file that every decision and answer is appended to.
+        decision_log: JSONL file that every decision and answer is appended to, or a table of
+            the options of the observer `decision-log`.
         backend: Backend that reaches every model that `backends` does not list.
         backends: Model → the backend that reaches it.
         fallback: Models to ask in turn where the chosen one gives no answer for a
@@ -145,7 +168,7 @@ class RouterConfig:
     medium: str | None = attrs.field(default=None, validator=optional(named))
     large: str | None = attrs.field(default=None, validator=optional(named))
     large_share: float | None = attrs.field(default=None, validator=optional([ge(0.0), le(1.0)]))
-    decision_log: str | None = attrs.field(default=None, validator=optional(named))
+    decision_log: Mapping[str, object] | str | None = attrs.field(default=None, converter=_log)
     backend: PartConfig | None = attrs.field(default=None, converter=_optional_part)
     backends: Mapping[str, PartConfig] = attrs.field(factory=FrozenMapping, converter=_parts)
     fallback: tuple[str, ...] = attrs.field(default=(), converter=_models, validator=deep_iterable(named))

@@ -209,6 +209,22 @@ class UnknownPriceError(RouteSDKError):
 
 
 @attrs.frozen
+class PriceStepError(RouteSDKError):
+    """Money is bounded or summed over a prompt that may be too long for the price that is known."""
+
+    model: str
+    tokens: int
+    most_tokens: int
+
+    def __str__(self) -> str:
+        return (
+            f"A prompt to {self.model!r} may have {self.tokens:,} tokens, and its price is known for up to "
+            f"{self.most_tokens:,} alone: longer ones cost more. Shorten the prompt, or give the dearer "
+            f'price in [prices."{self.model}"] of routesdk.toml.'
+        )
+
+
+@attrs.frozen
 class BudgetError(RouteSDKError):
     """A spend source was used in a way that would lose track of money."""
 

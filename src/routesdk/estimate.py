@@ -28,6 +28,7 @@ class _Rate:
     per_answer_usd: Decimal
     note: str
     context_tokens: int | None
+    price_up_to_tokens: int | None
 
 
 @attrs.frozen
@@ -58,6 +59,9 @@ class CostEstimator:
             warning = f"about {tokens:,} tokens, and {model} reads {rate.context_tokens:,}"
         if rate.per_input_token_usd is None:
             return None, rate.note, warning
+        if rate.price_up_to_tokens is not None and tokens > rate.price_up_to_tokens:
+            note = f"the price of {model} is known for prompts of up to {rate.price_up_to_tokens:,} tokens"
+            return None, note, warning
         return _WIDE.fma(tokens, rate.per_input_token_usd, rate.per_answer_usd), rate.note, warning
 
     def _rate(self, model: str) -> _Rate:
@@ -67,7 +71,11 @@ class CostEstimator:
         if price is None:
             note = f"no price is known for {model}"
             rate = _Rate(
-                per_input_token_usd=None, per_answer_usd=Decimal(0), note=note, context_tokens=context_tokens
+                per_input_token_usd=None,
+                per_answer_usd=Decimal(0),
+                note=note,
+                context_tokens=context_tokens,
+                price_up_to_tokens=None,
             )
         else:
             with localcontext(_WIDE):
@@ -80,6 +88,7 @@ class CostEstimator:
                     f"tokens, price of {price.date or 'no date'} ({price.source})"
                 ),
                 context_tokens=context_tokens,
+                price_up_to_tokens=info.price_up_to_tokens if info is not None else None,
             )
         # Two threads may both fill this in, with equal values.
         self._rates[model] = rate

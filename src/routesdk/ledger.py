@@ -13,7 +13,7 @@ import attrs
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.journal import Attempt, JournalView, is_journal
-from routesdk.logbook import LoggedAnswer, Unreadable, read_log
+from routesdk.logbook import FileIds, LoggedAnswer, Unreadable, read_log
 from routesdk.types import EXACT, Spend, from_nano
 
 _SQLITE = b"SQLite format 3\x00"
@@ -124,13 +124,16 @@ GROUPINGS: Mapping[str, Callable[[Charge], str]] = {
 """What charges can be grouped by; days are those of UTC."""
 
 
-def read_charges(path: str | os.PathLike[str], host: PluginHost) -> Iterator[Charge | Balance | Unreadable]:
+def read_charges(
+    path: str | os.PathLike[str], host: PluginHost, *, seen: FileIds | None = None
+) -> Iterator[Charge | Balance | Unreadable]:
     """Read what was spent from any file that tells of it.
 
     Args:
         path: A decision log, read with the files that were set aside of it; the
             journal of an oracle run; or the file of a spend source `sqlite`.
         host: Builds the spend source.
+        seen: Files to leave out, since they were read before; those read now are added.
 
     Yields:
         The charges, oldest first; an `Unreadable` in the place of a line that
@@ -142,15 +145,18 @@ def read_charges(path: str | os.PathLike[str], host: PluginHost) -> Iterator[Cha
         JournalError: It is a journal that cannot be read.
     """
     # Each further kind of file that tells of money is told apart, and read, here.
-    if _begins_with(Path(path), _SQLITE) and is_journal(Path(path)):
+    is_database = _begins_with(Path(path), _SQLITE)
+    if is_database and seen is not None and _is_known(Path(path), seen):
+        return
+    if is_database and is_journal(Path(path)):
         with JournalView.open(path) as view:
             yield from map(_charge, view.attempts())
         return
-    if _begins_with(Path(path), _SQLITE):
+    if is_database:
         spend = host.spend_source("sqlite", path=str(path))
         yield Balance(source=str(path), spend=spend.snapshot())
         return
-    for entry in read_log(path):
+    for entry in read_log(path, seen=seen):
         if isinstance(entry, Unreadable):
             yield entry
         elif isinstance(entry, LoggedAnswer):
@@ -204,6 +210,13 @@ def tally(charges: Iterable[Charge], by: Sequence[str]) -> dict[tuple[str, ...],
         group = tuple(GROUPINGS[name](charge) for name in by)
         totals[group] = totals.get(group, Total()).with_total(Total.of(charge))
     return dict(sorted(totals.items()))
+
+
+def _is_known(file: Path, seen: FileIds) -> bool:
+    status = file.stat()
+    known = (status.st_dev, status.st_ino) in seen
+    seen.add((status.st_dev, status.st_ino))
+    return known
 
 
 def _begins_with(file: Path, mark: bytes) -> bool:

@@ -116,7 +116,11 @@ class LoggedCall:
         return last.decision or attrs.evolve(first, notices=last.notices or first.notices)
 
 
-def read_log(path: str | os.PathLike[str]) -> Iterator[LogEntry]:
+FileIds: TypeAlias = set[tuple[int, int]]
+"""Device and number of files that were read: names may stand for the same one."""
+
+
+def read_log(path: str | os.PathLike[str], *, seen: FileIds | None = None) -> Iterator[LogEntry]:
     """Read a decision log with the files that were set aside, oldest line first.
 
     Lines that are written meanwhile may be missed; files that are set aside
@@ -124,6 +128,7 @@ def read_log(path: str | os.PathLike[str]) -> Iterator[LogEntry]:
 
     Args:
         path: The log; `path.1`, `path.2` and so on are what was set aside.
+        seen: Files to leave out, since they were read before; those read now are added.
 
     Yields:
         Each decision and each answer, and in the place of a line that cannot
@@ -134,7 +139,7 @@ def read_log(path: str | os.PathLike[str]) -> Iterator[LogEntry]:
     """
     with ExitStack() as stack:
         try:
-            files = _open(Path(path), stack)
+            files = _open(Path(path), stack, set() if seen is None else seen)
             for name, file in files:
                 for number, line in enumerate(file, start=1):
                     if line.strip():
@@ -175,10 +180,10 @@ def read_calls(path: str | os.PathLike[str]) -> Iterator[LoggedCall | Unreadable
     yield from waiting.values()
 
 
-def _open(path: Path, stack: ExitStack) -> list[tuple[Path, BinaryIO]]:
+def _open(path: Path, stack: ExitStack, seen: FileIds) -> list[tuple[Path, BinaryIO]]:
     """Open the log and what was set aside of it: oldest first, each file once."""
     found: list[tuple[Path, BinaryIO]] = []
-    seen: set[tuple[int, int]] = set()
+    there = False
     # The newest first, until nothing new turns up: a file that is set aside meanwhile has the next name then.
     while True:
         before = len(found)
@@ -187,13 +192,13 @@ def _open(path: Path, stack: ExitStack) -> list[tuple[Path, BinaryIO]]:
                 file = stack.enter_context(name.open("rb"))
             except FileNotFoundError:
                 continue
-            status = os.fstat(file.fileno())
+            status, there = os.fstat(file.fileno()), True
             if (status.st_dev, status.st_ino) not in seen:
                 seen.add((status.st_dev, status.st_ino))
                 found.append((name, file))
         if len(found) == before:
             break
-    if not found:
+    if not there:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     return found[::-1]
 
@@ -244,7 +249,7 @@ def _entry(line: bytes, source: str, number: int) -> LogEntry:
             return _decision(structure(row, _DecisionLine))
         if event == "answer":
             return _answer(structure(row, _AnswerLine))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         return Unreadable(source, number, f"it is no whole line of JSON ({error})")
     except (ConfigError, InvalidQueryError) as error:
         return Unreadable(source, number, str(error))

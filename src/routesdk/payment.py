@@ -41,11 +41,33 @@ def sent_texts(request: Request) -> list[str]:
 
 
 def worst_case_usd(catalogue: Catalogue, request: Request) -> Decimal | None:
-    """Return what a call can cost at the most in US dollars; None without a price or a cap."""
-    info = catalogue.get(request.model)
-    if info is None or info.price is None or request.max_output_tokens is None:
+    """Return what a call can cost at the most in US dollars.
+
+    Returns:
+        None without a price, without one for a prompt that may be so long, or without a cap.
+    """
+    most_tokens = most_input_tokens(request)
+    if request.max_output_tokens is None or not catalogue.is_priced(request.model, most_tokens):
         return None
-    return info.price.cost_usd(most_input_tokens(request), request.max_output_tokens)
+    return catalogue.price(request.model).cost_usd(most_tokens, request.max_output_tokens)
+
+
+def billed_usd(catalogue: Catalogue, model: str, usage: Usage) -> Decimal | None:
+    """Return what a call cost in US dollars: as the provider says, or by its tokens, whichever is more.
+
+    A server in between may state nothing, or too little, for what another one bills.
+
+    Returns:
+        None where the provider says nothing, and tokens were not counted or have no price.
+    """
+    stated_usd = usage.cost_usd
+    if usage.input_tokens is None or usage.output_tokens is None:
+        # That nothing was billed is believed only where no price says otherwise.
+        return None if stated_usd == 0 and catalogue.is_priced(model) else stated_usd
+    if not catalogue.is_priced(model, usage.input_tokens):
+        return stated_usd
+    by_tokens_usd = catalogue.cost_usd(model, usage)
+    return by_tokens_usd if stated_usd is None else max(stated_usd, by_tokens_usd)
 
 
 class Payment:
@@ -56,21 +78,30 @@ class Payment:
         catalogue: What models cost.
         request: The call, with a cap on its answer.
         limit_usd: US dollars that the spend source may come to; None for no limit.
+        free: Whether the backend's calls cost nobody anything.
 
     Raises:
         UnknownPriceError: There is a limit, and the model's price is not known.
+        PriceStepError: There is a limit, and the price is known for shorter prompts alone.
         BudgetError: The limit could be exceeded; nothing is set aside.
     """
 
     def __init__(
-        self, spend: SpendSource, catalogue: Catalogue, request: Request, limit_usd: Decimal | None
+        self,
+        spend: SpendSource,
+        catalogue: Catalogue,
+        request: Request,
+        limit_usd: Decimal | None,
+        *,
+        free: bool = False,
     ) -> None:
-        if limit_usd is not None:
-            catalogue.price(request.model)
+        if limit_usd is not None and not free:
+            catalogue.check_price(request.model, most_input_tokens(request))
         self._spend = spend
         self._catalogue = catalogue
         self._model = request.model
-        self._worst_usd = worst_case_usd(catalogue, request)
+        self._free = free
+        self._worst_usd = Decimal(0) if free else worst_case_usd(catalogue, request)
         # Without a price nothing is set aside; what the backend says that it cost is settled all the same.
         aside = Decimal(0) if self._worst_usd is None else self._worst_usd
         self._reservation: Reservation | None = spend.reserve(aside, limit=limit_usd)
@@ -80,8 +111,8 @@ class Payment:
         """Whether the money is still set aside."""
         return self._reservation is not None
 
-    def settle(self, usage: Usage | None, *, may_cost: bool = True) -> Decimal | None:
-        """Settle what the call cost; the first time counts, and others do nothing.
+    def cost_usd(self, usage: Usage | None, *, may_cost: bool = True) -> Decimal | None:
+        """Return what to settle.
 
         What nobody counted, and what may have been billed although no answer
         arrived, is settled at the worst case: a count of money may be too
@@ -93,21 +124,25 @@ class Payment:
 
         Returns:
             US dollars; None where the price is not known.
+        """
+        known_usd = self.known_usd(usage)
+        return known_usd if known_usd is not None else self._worst_usd if may_cost else Decimal(0)
+
+    def settle(self, cost_usd: Decimal | None) -> None:
+        """Settle what the call cost; the first time counts, and others do nothing.
+
+        Args:
+            cost_usd: US dollars; None, where the price is not known, counts as nothing.
 
         Raises:
             BudgetError: The spend source cannot be written; the money stays set aside.
         """
-        known_usd = self.known_usd(usage)
-        cost_usd = known_usd if known_usd is not None else self._worst_usd if may_cost else Decimal(0)
         reservation, self._reservation = self._reservation, None
         if reservation is not None:
             self._spend.settle(reservation, Decimal(0) if cost_usd is None else cost_usd)
-        return cost_usd
 
     def known_usd(self, usage: Usage | None) -> Decimal | None:
-        """Return what was used in US dollars: as the provider says, else by its tokens; None if unknown."""
-        if usage is None or usage.cost_usd is not None:
-            return None if usage is None else usage.cost_usd
-        if self._worst_usd is None or usage.input_tokens is None or usage.output_tokens is None:
-            return None
-        return self._catalogue.cost_usd(self._model, usage)
+        """Return what was used in US dollars; None if unknown. See `billed_usd`."""
+        if self._free:
+            return Decimal(0)
+        return None if usage is None else billed_usd(self._catalogue, self._model, usage)

@@ -115,6 +115,7 @@ def _info(name: str, row: Mapping[str, object], version: str) -> ModelInfo | Non
         return None
     page = row.get("source")
     context = row.get("max_input_tokens")
+    step = _step_tokens(row)
     return ModelInfo(
         name=name,
         provider=str(row.get("litellm_provider", "")),
@@ -125,7 +126,8 @@ def _info(name: str, row: Mapping[str, object], version: str) -> ModelInfo | Non
             source=f"litellm {version}, for {page}" if page else f"litellm {version}",
         ),
         context_tokens=context if isinstance(context, int) else None,
-        note=_note(row),
+        note="" if step is None else f"Prompts over {step:,} tokens cost more.",
+        price_up_to_tokens=step,
     )
 
 
@@ -136,14 +138,15 @@ def _per_mtok(row: Mapping[str, object], key: str) -> Decimal | None:
     return EXACT.scaleb(Decimal(value), 6)
 
 
-def _note(row: Mapping[str, object]) -> str:
+def _step_tokens(row: Mapping[str, object]) -> int | None:
+    """Return the length of prompts, in tokens, beyond which another price holds."""
     steps = {
         key.removeprefix("input_cost_per_token_above_").removesuffix("k_tokens")
         for key in row
         if key.startswith("input_cost_per_token_above_") and key.endswith("k_tokens")
     }
     least = min((int(each) for each in steps if each.isdecimal()), default=None)
-    return "" if least is None else f"Prompts over {least},000 tokens cost more."
+    return None if least is None else least * 1000
 
 
 def catalogue_of(

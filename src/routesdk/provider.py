@@ -7,12 +7,13 @@ import email.utils
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 
 import attrs
 
-from routesdk.errors import BackendError
-from routesdk.types import Request, Usage
+from routesdk.errors import BackendError, ConfigError
+from routesdk.types import Request, Usage, usd
 
 # A provider's own words, but not pages of them.
 _LONGEST_PROBLEM = 300
@@ -108,6 +109,11 @@ def without_keys(text: str, *keys: str) -> str:
     return text
 
 
+def blotted(error: BackendError, keys: Iterable[str]) -> BackendError:
+    """Return an error without keys in it: a server may quote them in what it says."""
+    return attrs.evolve(error, problem=without_keys(error.problem, *keys))
+
+
 def stated_wait_s(value: str | None, *, now: datetime.datetime | None = None) -> float | None:
     """Read the header Retry-After, or a duration such as `1.5s`.
 
@@ -124,11 +130,11 @@ def stated_wait_s(value: str | None, *, now: datetime.datetime | None = None) ->
     except ValueError:
         try:
             date = email.utils.parsedate_to_datetime(text)
-        except ValueError:
+            if date.tzinfo is None:
+                date = date.replace(tzinfo=datetime.UTC)
+            seconds = (date - (now or datetime.datetime.now(datetime.UTC))).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=datetime.UTC)
-        seconds = (date - (now or datetime.datetime.now(datetime.UTC))).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
@@ -182,15 +188,44 @@ def unreadable(
     return BackendError(backend, said, retryable=True, may_cost=True, usage=usage)
 
 
+def text_of(backend: str, content: object) -> str:
+    """Return the text of a reply's content, which may come whole or in parts; empty where there is none.
+
+    Args:
+        backend: The backend's name.
+        content: What stands in the reply's place for text.
+
+    Raises:
+        BackendError: It is neither text nor a list of texts.
+    """
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = content if isinstance(content, list) else [content]
+    texts = [_part_text(part) for part in parts]
+    if any(text is None for text in texts):
+        raise unreadable(backend, f"its content is {type(content).__name__}, and not text")
+    return "".join(text for text in texts if text is not None)
+
+
+def named_or(stated: object, asked: str) -> str:
+    """Return the model that a reply names; where it names none, the one that was asked."""
+    return stated if isinstance(stated, str) and stated else asked
+
+
+def _part_text(part: object) -> str | None:
+    text = part.get("text") if isinstance(part, Mapping) else getattr(part, "text", None)
+    return text if isinstance(text, str) else None
+
+
 def withheld(backend: str, reason: str, usage: Usage | None = None) -> BackendError:
     """Return the error for an answer that a safety filter kept back."""
     return BackendError(backend, shortened(f"blocked: {reason}"), blocked=True, usage=usage)
 
 
 def never_sent(error: BaseException) -> bool:
-    """Tell whether an error, or what it came from, is that no connection was made."""
+    """Tell whether an error, or what it came from, is that no connection was, or could be, made."""
     return any(isinstance(each, ConnectionRefusedError) for each in causes(error)) or _came_from(
-        error, _NEVER_SENT
+        error, _NEVER_SENT | _NO_ADDRESS
     )
 
 
@@ -228,16 +263,24 @@ def counted(
     that is no amount is left out.
     """
     whole_in, whole_out = _count(input_tokens), _count(output_tokens)
-    stated = isinstance(cost_usd, (int, float)) and not isinstance(cost_usd, bool)
-    sound = stated and math.isfinite(float(cost_usd or 0)) and float(cost_usd or 0) >= 0
     return Usage(
         input_tokens=whole_in,
         output_tokens=whole_out,
         thinking_tokens=min(_count(thinking_tokens) or 0, whole_out or 0),
         cached_input_tokens=min(_count(cached_input_tokens) or 0, whole_in or 0),
-        cost_usd=cost_usd if sound else None,
+        cost_usd=_stated_usd(cost_usd),
         latency_s=latency_s,
     )
+
+
+def _stated_usd(value: object) -> Decimal | None:
+    """Return a cost that a server states; what is no amount of money counts as not stated."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return usd(value)
+    except ConfigError:
+        return None
 
 
 def _count(value: object) -> int | None:

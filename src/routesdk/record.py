@@ -220,8 +220,12 @@ def _plain(value: float) -> float | str:
 
 
 def _number(value: object, key: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    except OverflowError:
+        problem = "is beyond what a float holds"
+        raise ConfigError(f"decision.{key}", "(a long number)", problem, "Leave records alone.") from None
     if isinstance(value, str) and value in _INFINITIES:
         return float(value)
     raise ConfigError(

@@ -70,6 +70,9 @@ class AsyncAnswerStream:
         self._pieces: list[str] = []
         self._answer: Answer | None = None
         self._ended = False
+        self._reader: asyncio.Task[object] | None = None
+        self._read = asyncio.Event()
+        self._left = False
 
     @property
     def decision(self) -> Decision:
@@ -98,6 +101,10 @@ class AsyncAnswerStream:
                     raise
                 await self._close_source()
                 self._call, self._ended = None, False
+            except asyncio.CancelledError:
+                self._leave()
+                if not self._was_left():
+                    raise
             except BaseException:
                 self._leave()
                 raise
@@ -105,8 +112,17 @@ class AsyncAnswerStream:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Leave the stream; a call under way is settled at what it may have cost."""
+        """Leave the stream; a call under way is settled at what it may have cost.
+
+        A task that waits for the next piece meanwhile finds the stream at its end.
+        """
         self._leave()
+        reader = self._reader
+        if reader is not None and reader is not asyncio.current_task():
+            # A source cannot be closed while it is read: its reader is called back from it first.
+            self._left = True
+            reader.cancel()
+            await self._read.wait()
         await self._close_source()
 
     async def __aenter__(self) -> Self:
@@ -121,7 +137,24 @@ class AsyncAnswerStream:
         # Nobody can close it any more; a source that is left half-way is closed by its event loop.
         self._leave()
 
+    def _was_left(self) -> bool:
+        """Tell whether a cancellation came from `aclose`, and from nobody else; it is taken back then."""
+        reader = asyncio.current_task()
+        if not self._left or reader is None:
+            return False
+        self._left = False
+        return reader.uncancel() == 0
+
     async def _piece(self) -> Chunk:
+        self._reader = asyncio.current_task()
+        self._read.clear()
+        try:
+            return await self._next_piece()
+        finally:
+            self._reader = None
+            self._read.set()
+
+    async def _next_piece(self) -> Chunk:
         if self._call is None or self._source is None:
             self._call = await self._attempts.open()
             self._source = aiter(self._call.backend.stream(self._call.request))

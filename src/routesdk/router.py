@@ -105,6 +105,7 @@ class Router(Variation, Answering):
     _costs: CostEstimator = attrs.field(init=False, repr=False)
     _watched: bool = attrs.field(init=False, repr=False)
     _swapped: Mapping[int, tuple[str, str]] = attrs.field(init=False, repr=False)
+    _by_models: dict[frozenset[str], Router | None] = attrs.field(factory=dict, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         # numpy is loaded with the first router, not with the package.
@@ -223,8 +224,8 @@ class Router(Variation, Answering):
         loaded = attrs.evolve(
             loaded, backends=Backends.of(config, loaded.host), fallback=Fallback(config.fallback)
         )
-        if config.decision_log is not None:
-            return loaded.with_observer(loaded.host.observer("decision-log", path=config.decision_log))
+        if isinstance(config.decision_log, Mapping):
+            return loaded.with_observer(loaded.host.observer("decision-log", **config.decision_log))
         return loaded
 
     @property

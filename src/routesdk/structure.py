@@ -92,6 +92,8 @@ def _converter() -> cattrs.Converter:
     # cattrs would take a string for a sequence of characters.
     converter.register_structure_hook_factory(_is_sequence, _strict_sequence)
     converter.register_structure_hook_factory(_is_mapping, _strict_mapping)
+    # A table of options, or the one that matters by itself; the class says which.
+    converter.register_structure_hook(Mapping[str, object] | str | None, lambda value, _: value)
     converter.register_structure_hook_func(_is_literal, _literal)
     # A value of either plain type is read as it stands: `words: str | int`.
     configure_union_passthrough(bool | int | float | str | None, converter)
@@ -117,7 +119,10 @@ def plain(value: object) -> object:
 def _exactly(kind: type) -> Callable[[object, object], object]:
     def check(value: object, _: object) -> object:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:
+                raise ValueError("is beyond what a number with a fraction holds") from None
         if type(value) is not kind:
             raise TypeError(f"is {type_name(value)}, not {described(kind)}")
         if kind is float and value != value:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
+from routesdk.logbook import LoggedDecision, Unreadable, read_log
 from routesdk.plugins.decision_log.log import DecisionLog
 from routesdk.record import decision_from_dict
 from routesdk.testing import check_observer
@@ -141,6 +145,72 @@ def test_half_a_line_of_a_killed_process_spoils_no_other_line(tmp_path: Path) ->
     torn, whole = path.read_text().splitlines()
     assert torn == '{"event": "deci'
     assert json.loads(whole)["event"] == "decision"
+
+
+def test_a_write_that_failed_half_way_spoils_no_other_line(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path / "log.jsonl")
+    log.routesdk_routed(DECISION, QUERY)
+    with (tmp_path / "log.jsonl").open("ab") as file:
+        # What a full disk leaves of a line, while the process goes on.
+        file.write(b'{"event": "deci')
+
+    log.routesdk_routed(DECISION, QUERY)
+
+    entries = list(read_log(tmp_path / "log.jsonl"))
+    assert [type(entry) for entry in entries] == [LoggedDecision, Unreadable, LoggedDecision]
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from routesdk.plugins.decision_log.log import DecisionLog
+from routesdk.testing import make_decision
+from routesdk.types import Query
+
+log = DecisionLog(Path(sys.argv[1]), max_bytes=3_000, kept=1_000)
+print(flush=True)
+sys.stdin.read()
+for _ in range(300):
+    log.routesdk_routed(make_decision(), Query("Who?"))
+"""
+
+
+def test_processes_that_set_one_file_aside_lose_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WRITER, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        for _ in range(2)
+    ]
+    for each in writers:
+        assert each.stdout is not None
+        with each.stdout:
+            each.stdout.readline()
+    for each in writers:
+        assert each.stdin is not None
+        each.stdin.close()
+    assert [each.wait(timeout=60) for each in writers] == [0, 0]
+
+    entries = list(read_log(path))
+    assert len(entries) == 600
+    assert all(isinstance(entry, LoggedDecision) for entry in entries)
+    assert not path.with_name("log.jsonl.lock").exists()
+    assert len(list(tmp_path.iterdir())) > 5
+
+
+def test_a_model_s_own_colon_is_no_end_of_a_reason(tmp_path: Path) -> None:
+    step = TraceStep(Stage.FALLBACK, "fallback", "b", "b", "llama3:8b gave no answer: it quotes Who?")
+    decision = attrs.evolve(DECISION, trace=(step,))
+
+    DecisionLog(tmp_path / "log.jsonl").routesdk_routed(decision, QUERY)
+
+    (row,) = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+    assert row["decision"]["trace"][0]["reason"] == "llama3:8b gave no answer"
 
 
 def test_a_deleted_log_is_begun_anew(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import backend_trials as trials
 from backend_trials import KEY, KEY_ENV, SCHEMA, Trial
 from provider_server import ProviderServer
-from routesdk.errors import BackendError
+from routesdk.errors import BackendError, ConfigError
 from routesdk.host import PluginHost
 from routesdk.protocols import Backend
 
@@ -89,6 +89,22 @@ def test_the_wait_comes_from_the_header_or_from_retry_info() -> None:
 @both
 def test_a_refused_connection_costs_nothing(trial: Trial) -> None:
     trials.reports_that_nobody_listens(trial)
+
+
+def test_a_call_that_could_not_be_sent_cost_nothing() -> None:
+    import httpx
+
+    from routesdk.plugins.lite_llm.failure import failure_of
+
+    error = failure_of(httpx.InvalidURL("Invalid port"), 1.0)
+
+    assert (error.retryable, error.may_cost) == (False, False)
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    for address in ("localhost", "http://[::1", "http://localhost:70000"):
+        with pytest.raises(ConfigError, match="not an address of a server"):
+            PluginHost(entry_points=False).backend("litellm", base_url=address)
 
 
 @both

@@ -17,6 +17,7 @@ from types import ModuleType
 
 import pytest
 
+from routesdk.attempt import is_free
 from routesdk.config import load_config
 from routesdk.errors import BackendError, ConfigError, MissingExtraError
 from routesdk.host import PluginHost
@@ -100,6 +101,7 @@ def test_the_answer_is_what_the_model_writes_after_its_own_template(backend: Bac
 
 
 def test_a_call_costs_nothing_and_says_how_long_it_took(backend: Backend) -> None:
+    assert is_free(backend)
     usage = ask(backend, request()).usage
 
     assert usage.cost_usd == Decimal(0)

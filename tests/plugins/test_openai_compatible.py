@@ -12,6 +12,7 @@ import pytest
 
 import backend_trials as trials
 from backend_trials import KEY, KEY_ENV, SCHEMA, Trial
+from provider_http import Response
 from provider_server import ProviderServer
 from routesdk.errors import BackendError, ConfigError
 from routesdk.host import PluginHost
@@ -215,6 +216,106 @@ def test_an_error_body_is_read_beyond_its_status(
     assert {name: True for name in fields if getattr(caught.value, name)} == expected
 
 
+def test_a_key_that_a_reply_quotes_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A name that tells nothing of what it holds.
+    monkeypatch.setenv("WORD", KEY)
+    monkeypatch.delenv(KEY_ENV)
+    bodies: list[object] = [
+        {"error": {"code": 500, "message": f"wrong: {KEY}"}},
+        {"error": f"wrong: {KEY}"},
+    ]
+    for body in bodies:
+        monkeypatch.setattr("provider_server.openai_answer", lambda *_, body=body: body)
+        with ProviderServer() as server, pytest.raises(BackendError) as caught:
+            asyncio.run(make(server, api_key_env="WORD").generate(TRIAL.request()))
+        assert "wrong" in str(caught.value)
+        assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "Go"}, {"type": "text", "text": "ethe"}], "Goethe"),
+        ("Goethe", "Goethe"),
+        (None, ""),
+        ([{"type": "image"}], None),
+        (7, None),
+        ({"a": 1}, None),
+    ],
+)
+def test_a_text_may_come_in_parts_and_what_is_no_text_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, content: object, text: str | None
+) -> None:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "cost": 1e30}
+    body = {"id": "1", "model": 7, "choices": [choice], "usage": usage}
+    monkeypatch.setattr("provider_server.openai_answer", lambda *_: body)
+
+    with ProviderServer() as server:
+        if text is None:
+            with pytest.raises(BackendError) as caught:
+                asyncio.run(make(server).generate(TRIAL.request()))
+            assert (caught.value.may_cost, "cannot be read" in caught.value.problem) == (True, True)
+            return
+        answer = asyncio.run(make(server).generate(TRIAL.request()))
+
+    assert (answer.text, answer.model, answer.usage.cost_usd) == (text, TRIAL.model, None)
+
+
+def test_what_the_environment_holds_for_openai_is_sent_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
+        monkeypatch.setenv(name, "ours-alone")
+    headers = "X-House: ours-alone\nAuthorization: Bearer ours-alone\nOpenAI-Beta: ours-alone"
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", headers)
+
+    with ProviderServer() as server:
+        for key_env in (None, KEY_ENV):
+            trials.answered(make(server, api_key_env=key_env), TRIAL.request())
+
+        assert len(server.requests) == 4
+        for raw in server.requests:
+            assert "ours-alone" not in str(raw)
+        assert [raw.headers.get("authorization") for raw in server.requests[2:]] == [f"Bearer {KEY}"] * 2
+
+
+def test_no_redirection_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ProviderServer() as other, ProviderServer() as server:
+        moved = Response(status=307, parts=[b"{}"], headers=(f"Location: {other.url}/v1/chat/completions",))
+        monkeypatch.setattr(server, "respond", lambda _: moved)
+        for error in trials.failed(make(server), TRIAL.request()):
+            assert "status 307" in error.problem
+            assert not error.retryable
+
+        assert other.requests == []
+
+
+def test_a_key_that_is_corrected_is_the_one_of_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def twice(backend: Backend) -> None:
+        for key in ("first-key", "second-key"):
+            monkeypatch.setenv(KEY_ENV, key)
+            await backend.generate(TRIAL.request())
+
+    with ProviderServer() as server:
+        asyncio.run(twice(make(server)))
+
+        sent_keys = [raw.headers["authorization"] for raw in server.requests]
+    assert sent_keys == ["Bearer first-key", "Bearer second-key"]
+
+
+def test_a_slow_reader_is_not_held_against_the_deadline() -> None:
+    async def read(backend: Backend) -> str:
+        text = ""
+        async for chunk in backend.stream(TRIAL.request(timeout_s=0.6)):
+            text += chunk.text
+            await asyncio.sleep(0.3)
+        return text
+
+    with ProviderServer(reply=lambda *_: "one two three four") as server:
+        backend = make(server)
+        trials.warm_up(backend, server, TRIAL)
+        assert asyncio.run(read(backend)) == "one two three four"
+
+
 def test_a_server_that_ends_without_usage_has_its_tokens_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
     from provider_wire import openai_events
 
@@ -226,11 +327,27 @@ def test_a_server_that_ends_without_usage_has_its_tokens_uncounted(monkeypatch: 
     assert (chunks[-1].usage.input_tokens, chunks[-1].usage.output_tokens) == (None, None)
 
 
+def test_a_group_of_errors_is_one_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx2
+
+    async def fail(*_: object, **__: object) -> object:
+        raise ExceptionGroup("several addresses", [OSError("no route"), OverflowError("port")])
+
+    monkeypatch.setattr(httpx2.AsyncClient, "send", fail)
+    with ProviderServer() as server, pytest.raises(BackendError) as caught:
+        asyncio.run(make(server).generate(TRIAL.request()))
+
+    assert (caught.value.retryable, caught.value.may_cost) == (True, True)
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"base_url": "localhost:8000"},
         {"base_url": "http://[::1/v1"},
+        {"base_url": "http://localhost:99999/v1"},
+        {"base_url": "http://localhost:0/v1"},
+        {"base_url": "http:///v1"},
         {"base_url": "http://localhost/v1", "structured": "xml"},
         {"base_url": "http://localhost/v1", "max_tokens_field": "tokens"},
         {"base_url": "http://localhost/v1", "thinking": "much"},

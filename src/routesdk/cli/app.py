@@ -70,9 +70,12 @@ def _run() -> None:
         typer.main.get_command(app)()
     finally:
         # What is still in the buffer may find the disk full: here that can be told, at exit no more.
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
 
 
-def _silence(stream: TextIO) -> None:
+def _silence(stream: TextIO | None) -> None:
     """Send what is left in a stream's buffer nowhere: flushing at exit must not raise once more."""
+    if stream is None:
+        return
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

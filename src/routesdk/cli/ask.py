@@ -15,7 +15,7 @@ import attrs
 import typer
 
 from routesdk.cli import option
-from routesdk.cli.console import errors, plain, printable
+from routesdk.cli.console import check_output, errors, plain, printable
 from routesdk.cli.option import RouterOptions
 from routesdk.cli.part import part_options
 from routesdk.cli.route import decision_table
@@ -45,7 +45,9 @@ def ask(
     max_output_tokens: int | None = typer.Option(None, help="Cap on each answer. [default: 4096]"),
     temperature: float | None = typer.Option(None, help="Sampling temperature."),
     timeout_s: float = typer.Option(120.0, "--timeout-s", help="Deadline of each call, in seconds."),
-    max_usd: str | None = typer.Option(None, help="US dollars that all answers together may cost."),
+    max_usd: str | None = typer.Option(
+        None, help="US dollars that all answers together may cost; with --spend, what its file may come to."
+    ),
     spend: Path | None = typer.Option(None, help="SQLite file that money is counted in, over many runs."),
     concurrency: int = typer.Option(8, help="Calls under way at once, where there are many questions."),
     checkpoint: str | None = option.CHECKPOINT,
@@ -56,9 +58,13 @@ def ask(
     budget: str | None = option.BUDGET,
     spent: str | None = option.SPENT,
     log: Path | None = typer.Option(None, help="Append every decision and answer to this JSONL file."),
+    log_text: bool = typer.Option(
+        False, "--log-text", help="Write questions and answers into the log word for word."
+    ),
     config: Path | None = option.CONFIG,
 ) -> None:
     """Decide which model each question deserves, and answer it with that model."""
+    check_output()
     given = RouterOptions(
         config=config,
         checkpoint=checkpoint,
@@ -69,6 +75,7 @@ def ask(
         budget=budget,
         spent=spent,
         log=log,
+        log_text=log_text,
     )
     router = _counting(_reaching(given.router(), backend, backend_option or []), spend, spent)
     terms = _terms(fallback, fallback_on)
@@ -136,27 +143,38 @@ async def _answer_all(
     """Answer many questions, and write the answers in the order of the questions.
 
     Raises:
-        RouteSDKError: What kept a question from being answered, if all were alike; the
-            others were answered, but for those behind a budget that is spent.
+        RouteSDKError: What kept the questions from being read to the end, else the first one
+            from being answered; the others were answered, but for those that were never begun.
     """
-    from routesdk.cli.crowd import answers
+    from routesdk.cli.crowd import NeverBegun, answers
 
     told: list[Answer] = []
     failed: list[RouteSDKError] = []
-    async with aclosing(answers(router, queries, terms, concurrency)) as replies:
-        async for query, reply in replies:
-            if isinstance(reply, RouteSDKError):
-                failed.append(reply)
-                errors().print(f"[red]no answer[/] to {printable(query.text, 60)}: {printable(str(reply))}")
-                if as_json:
-                    _write({"query_id": query.id, "error": str(reply)})
-                continue
-            told.append(reply.answer)
-            _tell(query, reply, as_json, verbose)
-    if len(told) + len(failed) > 1:
-        errors().print(_sum(told, len(failed)))
+    never_begun = 0
+    try:
+        async with aclosing(answers(router, queries, terms, concurrency)) as replies:
+            async for query, reply in replies:
+                if isinstance(reply, NeverBegun):
+                    never_begun += 1
+                    if as_json:
+                        _write({"query_id": query.id, "error": str(reply.error), "never_begun": True})
+                elif isinstance(reply, RouteSDKError):
+                    failed.append(reply)
+                    _refuse(query, reply, as_json)
+                else:
+                    told.append(reply.answer)
+                    _tell(query, reply, as_json, verbose)
+    finally:
+        if len(told) + len(failed) + never_begun > 1:
+            errors().print(_sum(told, len(failed), never_begun))
     if failed:
         raise failed[0]
+
+
+def _refuse(query: Query, error: RouteSDKError, as_json: bool) -> None:
+    errors().print(f"[red]no answer[/] to {printable(query.text, 60)}: {printable(str(error))}")
+    if as_json:
+        _write({"query_id": query.id, "error": str(error)})
 
 
 def _tell(query: Query, reply: RoutedAnswer, as_json: bool, verbose: bool) -> None:
@@ -191,7 +209,7 @@ def _show(query: Query, decision: Decision, answer: Answer, verbose: bool) -> No
         errors().print(f"[yellow]{printable(notice)}[/]", soft_wrap=True)
 
 
-def _sum(told: list[Answer], failed: int) -> str:
+def _sum(told: list[Answer], failed: int, never_begun: int) -> str:
     known_usd = Decimal(0)
     unknown = 0
     for answer in told:
@@ -201,4 +219,5 @@ def _sum(told: list[Answer], failed: int) -> str:
             known_usd = EXACT.add(known_usd, answer.usage.cost_usd)
     more = f", and {unknown:,} of unknown cost" if unknown else ""
     without = f"; {failed:,} questions got no answer" if failed else ""
-    return f"{len(told):,} answers: ${known_usd:f}{more}{without}"
+    unasked = f"; {never_begun:,} questions were never begun" if never_begun else ""
+    return f"{len(told):,} answers: ${known_usd:f}{more}{without}{unasked}"

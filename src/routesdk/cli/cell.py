@@ -101,10 +101,10 @@ def print_forecast(found: Forecast, concurrency: int, as_json: bool) -> None:
         record |= {"cost_usd": _text(found.cost_usd), "at_most_usd": _text(found.at_most_usd)}
         typer.echo(json.dumps(record))
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("calls for", no_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("for", no_wrap=True)
     table.add_column("model", no_wrap=True)
-    for heading in ("calls", "tokens in", "out", "cost", "at most", "s each"):
+    for heading in ("calls", "in", "out", "cost", "at most", "s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for item in found.items:
         table.add_row(
@@ -124,8 +124,8 @@ def print_forecast(found: Forecast, concurrency: int, as_json: bool) -> None:
         f"about {_dollars(found.cost_usd)}, at most {_dollars(found.at_most_usd)} without second tries"
     )
     out.print(
-        "Tokens in are estimated from characters, tokens out are assumed: without thinking, or with as much"
-        " as the config allows. ~: assumed as well."
+        "in and out are tokens: those in are estimated from characters, those out assumed, without thinking or"
+        " with as much as the config allows. s is the seconds of a call; ~ where they are assumed."
     )
     if found.spent_usd:
         out.print(f"spent already: {_dollars(found.spent_usd)}")

@@ -6,6 +6,8 @@ import sys
 
 from rich.console import Console
 
+from routesdk.errors import ConfigError
+
 
 def console() -> Console:
     """Return a console for results, on standard output."""
@@ -15,6 +17,17 @@ def console() -> Console:
 def errors() -> Console:
     """Return a console for everything else, on standard error."""
     return Console(stderr=True, highlight=False)
+
+
+def check_output() -> None:
+    """Check that there is a standard output, before anything is paid for what is written there.
+
+    Raises:
+        ConfigError: It is closed.
+    """
+    if sys.stdout is None:
+        fix = "Send it to a file, or to /dev/null, instead of closing it."
+        raise ConfigError("standard output", "closed", "has no place for answers", fix)
 
 
 def fail(error: Exception) -> None:

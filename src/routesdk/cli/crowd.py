@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
 
 from routesdk.errors import BackendError, BudgetError, RouteSDKError
+from routesdk.host import attempt
+from routesdk.reply import RoutedAnswer, whole_answer
+from routesdk.terms import Terms
 from routesdk.types import Query
 
 if TYPE_CHECKING:
-    from routesdk.reply import RoutedAnswer
     from routesdk.router import Router
     from routesdk.terms import AnswerOptions
 
@@ -19,50 +24,137 @@ _AHEAD = 4
 """Questions that are begun for each call under way: one slow answer must not hold up the others."""
 
 
+@attrs.frozen
+class NeverBegun:
+    """What became of a question that nobody was asked, since every further call would have failed.
+
+    Attributes:
+        error: Why: the money is spent, or access was refused.
+    """
+
+    error: RouteSDKError
+
+
+Outcome: TypeAlias = "RoutedAnswer | RouteSDKError | NeverBegun"
+
+
 async def answers(
     router: Router, queries: Iterator[Query], terms: AnswerOptions, concurrency: int
-) -> AsyncGenerator[tuple[Query, RoutedAnswer | RouteSDKError], None]:
+) -> AsyncGenerator[tuple[Query, Outcome], None]:
     """Yield each question with its answer, or with what kept it from being answered.
 
-    Once a budget is spent, no further question is begun; calls under way are
-    waited for, since they are paid for. Whatever else is no fault of one
-    question, such as a missing backend, is raised.
+    Once no money is left, or access is refused, no further question is begun;
+    calls under way are waited for, since they are paid for.
+
+    Raises:
+        ConfigError: No backend reaches any model, or an option is wrong; before anything is asked.
+        RouteSDKError: The questions could not be read on; after those read were answered.
     """
-    slots = asyncio.Semaphore(concurrency)
-    waiting: deque[tuple[Query, asyncio.Task[RoutedAnswer | RouteSDKError]]] = deque()
+    router.backends.check_any()
+    Terms(**terms)
+    crowd, reader = _Crowd(router, terms, concurrency), _Reader(queries)
+    waiting: deque[tuple[Query, asyncio.Task[Outcome]]] = deque()
     reading: asyncio.Task[Query | None] | None = None
-    more = True
+    more, trouble = True, None
     try:
         while more or waiting:
             if more and reading is None and len(waiting) < concurrency * _AHEAD:
-                # In a thread: standard input may make us wait, and calls under way must not.
-                reading = asyncio.create_task(asyncio.to_thread(next, queries, None))
-            first = {waiting[0][1]} if waiting else set()
-            await asyncio.wait(
-                first if reading is None else {*first, reading}, return_when=asyncio.FIRST_COMPLETED
-            )
+                reading = asyncio.create_task(reader.next())
+            first = {each for each in (reading, waiting[0][1] if waiting else None) if each is not None}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if reading is not None and reading.done():
-                query, reading = reading.result(), None
-                more = query is not None
+                trouble, query = reading.exception(), None if reading.exception() else reading.result()
+                more, reading = query is not None, None
                 if query is not None:
-                    waiting.append((query, asyncio.create_task(_answer(router, query, terms, slots))))
+                    waiting.append((query, asyncio.create_task(crowd.ask(query))))
             while waiting and waiting[0][1].done():
                 asked, task = waiting.popleft()
-                reply = task.result()
-                if isinstance(reply, BudgetError):
-                    more, reading = False, None
-                yield asked, reply
+                yield asked, task.result()
+        if trouble is not None:
+            raise trouble
     finally:
-        for _, task in waiting:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
+        tasks = [task for _, task in waiting] + ([] if reading is None else [reading])
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _answer(
-    router: Router, query: Query, terms: AnswerOptions, slots: asyncio.Semaphore
-) -> RoutedAnswer | RouteSDKError:
-    async with slots:
-        try:
-            return await router.aanswer(query, **terms)
-        except (BackendError, BudgetError) as error:
-            return error
+class _Crowd:
+    """Asks questions, so many at once, until every further call would fail."""
+
+    def __init__(self, router: Router, terms: AnswerOptions, concurrency: int) -> None:
+        self._router = router
+        self._terms = terms
+        self._slots = asyncio.Semaphore(concurrency)
+        self._under_way = 0
+        self._changed = asyncio.Event()
+        self._over: RouteSDKError | None = None
+
+    async def ask(self, query: Query) -> Outcome:
+        """Answer one question."""
+        async with self._slots:
+            if self._over is not None:
+                return NeverBegun(self._over)
+            try:
+                attempts = await self._router._attempts(query, self._terms)
+            except RouteSDKError as error:
+                return error
+            while self._over is None:
+                self._under_way += 1
+                try:
+                    return await whole_answer(attempts)
+                except BudgetError as error:
+                    refusal = error
+                except RouteSDKError as error:
+                    if isinstance(error, BackendError) and error.denied:
+                        self._over = error
+                    return error
+                finally:
+                    self._under_way -= 1
+                    self._wake()
+                if self._under_way == 0:
+                    self._over = refusal
+                    self._wake()
+                    return refusal
+                # Calls under way have their worst case set aside: most of it comes back when one ends.
+                await self._changed.wait()
+            return NeverBegun(self._over)
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class _Reader:
+    """Reads questions in a thread that nobody has to wait for: standard input may stay open for ever."""
+
+    def __init__(self, queries: Iterator[Query]) -> None:
+        self._queries = queries
+        self._loop = asyncio.get_running_loop()
+        self._found: asyncio.Queue[tuple[Query | None, Exception | None]] = asyncio.Queue()
+        self._wanted = threading.Semaphore(0)
+        threading.Thread(target=self._read, name="routesdk-questions", daemon=True).start()
+
+    async def next(self) -> Query | None:
+        """Return the next question; None at the end.
+
+        Raises:
+            Exception: It cannot be read.
+        """
+        self._wanted.release()
+        query, error = await self._found.get()
+        if error is not None:
+            raise error
+        return query
+
+    def _read(self) -> None:
+        last = False
+        while not last:
+            self._wanted.acquire()
+            found = attempt(next, self._queries, None)
+            last = found[0] is None
+            try:
+                self._loop.call_soon_threadsafe(self._found.put_nowait, found)
+            except RuntimeError:
+                # The loop is closed: the command has ended.
+                return

@@ -44,6 +44,7 @@ class RouterOptions:
         budget: US dollars.
         spent: US dollars of the budget that are spent already.
         log: File that decisions and answers are appended to.
+        log_text: Whether questions and answers are written there word for word.
     """
 
     config: Path | None
@@ -55,9 +56,12 @@ class RouterOptions:
     budget: str | None
     spent: str | None
     log: Path | None
+    log_text: bool = False
 
     def router(self) -> Router:
         """Load the router that the config describes, with what the command line says in its place."""
+        if self.log_text and self.log is None:
+            raise ConfigError("--log-text", "given", "without a log", "Give --log too.")
         settings = load_config(self.config) if self.config is not None else Config()
         given = {
             "checkpoint": self.checkpoint,
@@ -67,7 +71,8 @@ class RouterOptions:
         }
         router = _within_budget(_router(settings, given, _tiers(self.tier or [])), self.budget, self.spent)
         if self.log is not None:
-            router = router.with_observer(router.host.observer("decision-log", path=str(self.log)))
+            log = router.host.observer("decision-log", path=str(self.log), include_text=self.log_text)
+            router = router.with_observer(log)
         return router
 
 

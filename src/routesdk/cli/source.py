@@ -40,14 +40,27 @@ def read_queries(arguments: list[str], file: Path | None, command: str = "route"
             raise ConfigError(
                 "--file", str(file), f"cannot be read ({error.strerror})", "Check the path."
             ) from error
+    elif sys.stdin is None:
+        fix = f'Write routesdk {command} "...", or give --file.'
+        raise ConfigError("standard input", "closed", "holds no query", fix)
     elif file is None and sys.stdin.isatty():
         fix = f'Write routesdk {command} "...", or give --file.'
         raise ConfigError("query", "nothing", "is missing", fix)
     else:
-        if isinstance(sys.stdin, TextIOWrapper):
-            # As for a file: a byte that is no UTF-8 is routed like any other text.
-            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
-        yield from _lines(sys.stdin, "standard input")
+        yield from _lines(_standard_input(), "standard input")
+
+
+def _standard_input() -> TextIO:
+    """Return standard input as text; as for a file, a byte that is no UTF-8 is routed like any other."""
+    if not isinstance(sys.stdin, TextIOWrapper):
+        return sys.stdin
+    try:
+        # A reader of its own: a thread may still wait in it when the process ends and closes `sys.stdin`.
+        number = sys.stdin.fileno()
+    except OSError:
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+        return sys.stdin
+    return open(number, encoding="utf-8", errors="surrogateescape", closefd=False)
 
 
 def count_lines(file: Path | None) -> int | None:

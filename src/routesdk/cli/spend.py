@@ -15,7 +15,7 @@ from routesdk.cli.console import console, errors, printable
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.ledger import Balance, Charge, Total, read_charges, tally
-from routesdk.logbook import Unreadable
+from routesdk.logbook import FileIds, Unreadable
 
 
 def spend(
@@ -73,8 +73,10 @@ class _Reading:
         if len({file.resolve() for file in files}) < len(files):
             shown = ", ".join(map(str, files))
             raise ConfigError("log", shown, "names a file twice", "Name each once: money would be doubled.")
+        # `log.jsonl*` names what `log.jsonl` reads along already; links have several names.
+        seen: FileIds = set()
         for file in files:
-            for entry in read_charges(file, host):
+            for entry in read_charges(file, host, seen=seen):
                 if isinstance(entry, Balance):
                     self.balances.append(entry)
                 elif isinstance(entry, Unreadable):
@@ -94,7 +96,11 @@ def _moment(text: str | None, key: str, *, end: bool = False) -> datetime | None
         raise ConfigError(key, repr(text), problem, "Write 2026-11-25, or 2026-11-25T18:00.") from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     whole_day = len(text) <= len("2026-11-25")
-    return moment + timedelta(days=1) if end and whole_day else moment
+    if not (end and whole_day):
+        return moment
+    # Behind the last day of the calendar there is no moment: its own last one stands in.
+    last = datetime.max.replace(tzinfo=UTC)
+    return moment + timedelta(days=1) if last - moment > timedelta(days=1) else last
 
 
 def _table(by: list[str], groups: dict[tuple[str, ...], Total], total: Total) -> Table:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections import Counter
 
 import attrs
 
-from routesdk.errors import BackendError, RunStoppedError
+from routesdk.errors import BackendError, PriceStepError, RunStoppedError
 from routesdk.journal import Call, Journal, call_key
 from routesdk.payment import estimate_tokens
 from routesdk.pipeline.oracle.pace import backoff_s
 from routesdk.pipeline.oracle.purse import Pricing, Purse
 from routesdk.pipeline.oracle.seam import Line, ask_backend
 from routesdk.types import Answer, Request, from_nano, to_nano
+
+logger = logging.getLogger("routesdk")
 
 # Tries on top for a call that fails while its provider counts as down: an outage is no property of a row.
 # With the rests between them these outlast some five minutes, and longer where other calls try as well.
@@ -187,7 +190,11 @@ class Caller:
             problem = f"{error.backend!r} wants to be asked again in {error.retry_after_s:,.0f} seconds"
             self.halted = RunStoppedError(f"{problem} ({error.problem})", "Run again then: it goes on.")
             raise self.halted
+        was_open = line.pace.breaker.open
         down_s = line.pace.breaker.failed(begun, error.retry_after_s)
+        if line.pace.breaker.open and not was_open:
+            text = "%s seems to be down (%s): calls wait, and one at a time tries again"
+            logger.warning(text, line.name, error.problem)
         if down_s is not None:
             minutes = f"{down_s / 60:.0f} minutes"
             problem = f"no call to {error.backend!r} has succeeded for {minutes} ({error.problem})"
@@ -196,7 +203,11 @@ class Caller:
 
     async def _once(self, line: Line, request: Request, call: Call) -> Answer | BackendError:
         """Make the call once; however it ends, the journal knows."""
-        worst_nano = 0 if line.free else self._pricing.worst_nano(request)
+        try:
+            worst_nano = 0 if line.free else self._pricing.worst_nano(request)
+        except PriceStepError as error:
+            # One row's question is too long for the price that is known: the others go on.
+            return BackendError(line.name, str(error))
         attempt = await self._purse.reserve(call, worst_nano, self._go_on)
         self.made += 1
         ended = False

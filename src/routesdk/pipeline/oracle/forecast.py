@@ -10,6 +10,7 @@ import attrs
 
 from routesdk.catalogue import Catalogue
 from routesdk.config import Config
+from routesdk.errors import PriceStepError
 from routesdk.host import PluginHost
 from routesdk.journal import JournalView, call_key
 from routesdk.payment import estimate_tokens
@@ -17,7 +18,7 @@ from routesdk.pipeline.oracle.plan import Plan, build_plan
 from routesdk.pipeline.oracle.rows import train_rows
 from routesdk.pipeline.oracle.seam import Line
 from routesdk.protocols import PromptedAnalyst, PromptedJudge
-from routesdk.types import EXACT, Answer, Example, Query, Request, Usage, from_nano
+from routesdk.types import EXACT, Answer, Example, Query, Request, from_nano
 
 ANSWER_TOKENS = 60
 """Tokens assumed for an answer in one or two sentences, without thinking: an estimate."""
@@ -100,10 +101,14 @@ class _Account:
 
     def add(self, request: Request, plan: Plan, more_tokens: int = 0, at_most_tokens: int = 0) -> None:
         """Count one call more; tokens of a text that does not exist yet come on top."""
+        if not self.line.free:
+            try:
+                self.worst_nano += plan.pricing.worst_nano(request, at_most_tokens)
+            except PriceStepError:
+                # The run will not make this call: its price is known for shorter prompts alone.
+                return
         self.calls += 1
         self.input_tokens += estimate_tokens(request) + more_tokens
-        if not self.line.free:
-            self.worst_nano += plan.pricing.worst_nano(request, at_most_tokens)
 
 
 def forecast(
@@ -208,9 +213,7 @@ def _add_verdict(
 def _item(account: _Account, plan: Plan, view: JournalView | None) -> Item:
     output = account.calls * account.expected_tokens
     free = account.line.free
-    cost = plan.pricing.cost_usd(
-        account.model, Usage(input_tokens=account.input_tokens, output_tokens=output)
-    )
+    cost = plan.pricing.expected_usd(account.model, account.input_tokens, output)
     measured = None if view is None else view.latency_s(account.line.provider, account.model)
     seconds = measured if measured is not None else 0.0 if free else CALL_S
     return Item(

@@ -11,7 +11,7 @@ import attrs
 from routesdk.catalogue import Catalogue
 from routesdk.errors import BudgetError, RunStoppedError
 from routesdk.journal import Call, Journal
-from routesdk.payment import worst_case_usd
+from routesdk.payment import billed_usd, most_input_tokens, worst_case_usd
 from routesdk.types import EXACT, Answer, Request, Usage, from_nano, to_nano
 
 
@@ -36,10 +36,6 @@ class Pricing:
         if not self.count_only_tokens:
             self.catalogue.price(model)
 
-    def _priced(self, model: str) -> bool:
-        info = self.catalogue.get(model)
-        return info is not None and info.price is not None
-
     def worst_nano(self, request: Request, more_tokens: int = 0) -> int:
         """Return the most that a request can cost, in nano-dollars; 0 where only tokens are counted.
 
@@ -49,28 +45,29 @@ class Pricing:
 
         Raises:
             BudgetError: The request sets no cap on the answer.
+            PriceStepError: The price is known for shorter prompts alone.
         """
-        if self.count_only_tokens and not self._priced(request.model):
+        if self.count_only_tokens and not self.catalogue.is_priced(request.model, most_input_tokens(request)):
             return 0
-        price = self.catalogue.price(request.model)
+        self.catalogue.check_price(request.model, most_input_tokens(request) + more_tokens)
         worst = worst_case_usd(self.catalogue, request)
         if worst is None:
             raise BudgetError(
                 f"A request to {request.model!r} has no cap on its output, so its worst case is not known",
                 "Set max_output_tokens.",
             )
-        return to_nano(EXACT.add(worst, price.cost_usd(more_tokens, 0)))
+        more = self.catalogue.price(request.model).cost_usd(more_tokens, 0)
+        return to_nano(EXACT.add(worst, more))
 
     def cost_usd(self, model: str, usage: Usage) -> Decimal | None:
-        """Return what a call cost in US dollars: as the provider says, else by the catalogue.
+        """Return what a call cost in US dollars, or None; see `billed_usd`."""
+        return billed_usd(self.catalogue, model, usage)
 
-        Returns:
-            None where tokens were not counted, or have no price.
-        """
-        if usage.cost_usd is not None:
-            return usage.cost_usd
-        counted = usage.input_tokens is not None and usage.output_tokens is not None
-        return self.catalogue.cost_usd(model, usage) if counted and self._priced(model) else None
+    def expected_usd(self, model: str, input_tokens: int, output_tokens: int) -> Decimal | None:
+        """Return what the tokens of many calls cost in US dollars; None without a price."""
+        if not self.catalogue.is_priced(model):
+            return None
+        return self.catalogue.price(model).cost_usd(input_tokens, output_tokens)
 
     def billed(self, model: str, answer: Answer) -> Answer:
         """Return an answer with its cost."""

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import attrs
 
-from routesdk.errors import ConfigError
+from routesdk._lock import sole_writer
+from routesdk.errors import CheckpointError, ConfigError
 from routesdk.record import answer_to_dict, decision_to_dict
 from routesdk.types import Answer, Decision, Query, Stage
+
+# Seconds to wait for another process that writes; a line takes far less than one of them.
+_WAIT_S = 10.0
 
 
 class DecisionLog:
@@ -28,8 +32,8 @@ class DecisionLog:
     `"query": {"text": ..., "messages": [...]}` as well; `messages` is there for
     conversations alone.
     A line is on its way to the disk when the call returns, and lines of
-    several threads or processes never mix. Set files aside in one process
-    only: others may write a few lines to a file that has just been set aside.
+    several threads or processes never mix. Where files are set aside, one
+    process writes at a time: a file beside the log, `path.lock`, is there meanwhile.
 
     Args:
         path: The file; it is made where there is none, its folder is not.
@@ -58,7 +62,7 @@ class DecisionLog:
         self._kept = kept
         self._lock = threading.Lock()
         try:
-            self._end_torn_line()
+            self._write(b"")
         except OSError as error:
             # A host only logs what observers raise, so what is wrong with the path must come to light here.
             raise ConfigError(
@@ -113,7 +117,8 @@ class DecisionLog:
         if not self._include_text:
             # What a provider says of an error may quote the question.
             trace = tuple(
-                attrs.evolve(step, reason=step.reason.partition(":")[0])
+                # A colon alone may be a model's own, as in `llama3:8b`.
+                attrs.evolve(step, reason=step.reason.partition(": ")[0])
                 if step.stage is Stage.FALLBACK
                 else step
                 for step in decision.trace
@@ -134,28 +139,46 @@ class DecisionLog:
         # ASCII alone: lone surrogates have no UTF-8, and no reader can take a line break for the row's end.
         line = json.dumps(row, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
         with self._lock:
-            self._make_room(len(line))
-            # Opened for each line: a file that someone moved is begun anew, and forks share nothing.
-            with self._path.open("ab") as file:
-                file.write(line)
+            if self._max_bytes is None:
+                self._write(line)
+            else:
+                self._write_within(self._max_bytes, line)
 
-    def _end_torn_line(self) -> None:
-        """End the half line that a process may have left when it was killed, so that it spoils no other."""
-        with self._path.open("ab+") as file:
+    def _write_within(self, max_bytes: int, line: bytes) -> None:
+        """Append a line, and set the file aside before it where both are too long."""
+        lock = self._path.with_name(f"{self._path.name}.lock")
+        try:
+            # Two processes that set the file aside at once would drop what the other has just written.
+            with sole_writer(lock, _WAIT_S):
+                self._make_room(len(line), max_bytes)
+                self._write(line)
+        except CheckpointError:
+            # Another process holds the lock, and does not go on. A file too long is better than a line lost.
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        """Append a line, and end the half line before it that a full disk or a killed process may have left.
+
+        Raises:
+            OSError: The line could not be written, or half of it.
+        """
+        # Opened for each line: a file that someone moved is begun anew, and forks share nothing. Unbuffered:
+        # one call of the system writes all of it, so that lines of several processes do not mix.
+        with self._path.open("ab+", buffering=0) as file:
             if file.tell() > 0:
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
-                    file.write(b"\n")
+                    line = b"\n" + line
+            while line:
+                line = line[file.write(line) :]
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, size: int, max_bytes: int) -> None:
         """Set the file aside if `size` more bytes are too many for it."""
-        if self._max_bytes is None:
-            return
         try:
             length = self._path.stat().st_size
         except FileNotFoundError:
             return
-        if length == 0 or length + size <= self._max_bytes:
+        if length == 0 or length + size <= max_bytes:
             return
         for index in range(self._kept, 0, -1):
             older = self._aside(index - 1) if index > 1 else self._path

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import attrs
-from attrs.validators import matches_re, optional
+from attrs.validators import optional
 
-from routesdk.config import environment_variable
+from routesdk.config import environment_variable, web_address
 from routesdk.hookspecs import hookimpl
 from routesdk.protocols import Backend, Component
 
@@ -22,7 +22,7 @@ class GeminiConfig:
     """
 
     api_key_env: str = attrs.field(default="GEMINI_API_KEY", validator=environment_variable)
-    base_url: str | None = attrs.field(default=None, validator=optional(matches_re(r"https?://\S+")))
+    base_url: str | None = attrs.field(default=None, validator=optional(web_address))
 
 
 def _backend(config: GeminiConfig) -> Backend:

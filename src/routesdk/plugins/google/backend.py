@@ -15,7 +15,7 @@ import google.genai as genai
 import httpx2
 from google.genai import types
 
-from routesdk.connection import LoopClients, until
+from routesdk.connection import LoopClients, within
 from routesdk.plugins.google.failure import CAUGHT, NAME, failure_of
 from routesdk.provider import (
     api_key,
@@ -53,7 +53,7 @@ class GeminiBackend:
         """
         started = time.perf_counter()
         contents, config = _contents(request), _config(request)
-        opened = await self._clients.get()
+        opened = await self._clients.get(api_key(NAME, self._api_key_env))
         try:
             async with asyncio.timeout(request.timeout_s):
                 response = await opened.client.aio.models.generate_content(
@@ -71,7 +71,7 @@ class GeminiBackend:
         Raises:
             BackendError: As for `generate`.
         """
-        opened = await self._clients.get()
+        opened = await self._clients.get(api_key(NAME, self._api_key_env))
         try:
             async with aclosing(_pieces(opened.client, request)) as pieces:
                 async for piece in pieces:
@@ -138,13 +138,13 @@ def _answer(request: Request, response: types.GenerateContentResponse, latency_s
 
 async def _pieces(client: genai.Client, request: Request) -> AsyncGenerator[Chunk, None]:
     started = time.perf_counter()
-    deadline = asyncio.get_running_loop().time() + request.timeout_s
-    async with asyncio.timeout_at(deadline):
+    async with asyncio.timeout(request.timeout_s):
         responses = await client.aio.models.generate_content_stream(
             model=request.model, contents=_contents(request), config=_config(request)
         )
+    left_s = request.timeout_s - (time.perf_counter() - started)
     reply, metadata = _Reply(), None
-    async with aclosing(until(deadline, responses)) as arriving:
+    async with aclosing(within(left_s, responses)) as arriving:
         async for response in arriving:
             metadata = response.usage_metadata or metadata
             piece = reply.take(response)

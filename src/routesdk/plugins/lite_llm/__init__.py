@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 import attrs
-from attrs.validators import matches_re, optional
+from attrs.validators import optional
 
-from routesdk.config import environment_variable
+from routesdk.config import environment_variable, web_address
 from routesdk.hookspecs import hookimpl
 from routesdk.protocols import Backend, Component
 from routesdk.types import FrozenMapping, frozen_throughout
@@ -30,7 +30,7 @@ class LiteLLMConfig:
     """
 
     api_key_env: str | None = attrs.field(default=None, validator=optional(environment_variable))
-    base_url: str | None = attrs.field(default=None, validator=optional(matches_re(r"https?://\S+")))
+    base_url: str | None = attrs.field(default=None, validator=optional(web_address))
     extra_body: Mapping[str, object] = attrs.field(factory=FrozenMapping, converter=_body)
 
 

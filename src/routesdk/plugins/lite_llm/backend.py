@@ -6,22 +6,30 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import cast
 
 import httpx
 import openai
 
-from routesdk.connection import until
+from routesdk.connection import within
+from routesdk.errors import BackendError
 from routesdk.plugins.lite_llm import LiteLLMConfig
 from routesdk.plugins.lite_llm.client import clients, litellm
 from routesdk.plugins.lite_llm.failure import NAME, failure_of
-from routesdk.provider import api_key, conversation, counted, unreadable, withheld
+from routesdk.provider import api_key, conversation, counted, named_or, text_of, unreadable, withheld
 from routesdk.structure import plain
 from routesdk.types import Answer, Chunk, Request, Usage
 
 # litellm's exceptions are openai's; some of what its parsers raise comes out as it is.
 _UNREADABLE = (ValueError, AttributeError, TypeError, LookupError)
-_CAUGHT = (TimeoutError, openai.OpenAIError, httpx.HTTPError, OSError, *_UNREADABLE)
+_CAUGHT = (
+    BackendError,
+    TimeoutError,
+    openai.OpenAIError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    OSError,
+    *_UNREADABLE,
+)
 
 
 class LiteLLMBackend:
@@ -128,8 +136,8 @@ def _answer(request: Request, reply: litellm.ModelResponse, latency_s: float) ->
         raise unreadable(NAME, "it holds no choice", usage=usage)
     choice = reply.choices[0]
     return Answer(
-        text=choice.message.content or "",
-        model=_model(request.model, cast("str | None", reply.model)),
+        text=text_of(NAME, choice.message.content),
+        model=_model(request.model, named_or(reply.model, "")),
         usage=usage,
         finish_reason=_finished(choice.finish_reason, usage),
     )
@@ -139,20 +147,21 @@ async def _pieces(
     arguments: Mapping[str, object], key: str | None, timeout_s: float
 ) -> AsyncGenerator[Chunk, None]:
     started = time.perf_counter()
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    async with asyncio.timeout_at(deadline):
+    async with asyncio.timeout(timeout_s):
         opened = await litellm.acompletion(
             **arguments, api_key=key, stream=True, stream_options={"include_usage": True}
         )
+    left_s = timeout_s - (time.perf_counter() - started)
     counts, reason = None, ""
     try:
-        async with aclosing(until(deadline, aiter(opened))) as arriving:
+        async with aclosing(within(left_s, aiter(opened))) as arriving:
             async for chunk in arriving:
                 counts = getattr(chunk, "usage", None) or counts
                 for choice in chunk.choices[:1]:
                     reason = choice.finish_reason or reason
-                    if choice.delta.content:
-                        yield Chunk(text=choice.delta.content)
+                    piece = text_of(NAME, choice.delta.content)
+                    if piece:
+                        yield Chunk(text=piece)
     finally:
         await opened.aclose()
     # Where the provider counted nothing, litellm estimates; where it gave no reason, litellm makes up `stop`.
@@ -172,12 +181,12 @@ def _finished(reason: str | None, usage: Usage) -> str:
     """
     if reason == "content_filter":
         raise withheld(NAME, "the answer, by the provider's filter", usage)
-    if not reason:
+    if not isinstance(reason, str) or not reason:
         raise unreadable(NAME, "it ends without a reason", usage=usage)
     return reason
 
 
-def _model(asked: str, stated: str | None) -> str:
+def _model(asked: str, stated: str) -> str:
     """Return the model that answered, with the provider's name before it as in the request."""
     provider, slash, name = asked.partition("/")
     if not stated:

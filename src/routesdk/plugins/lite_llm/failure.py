@@ -11,6 +11,7 @@ import openai
 from routesdk.errors import BackendError
 from routesdk.plugins.lite_llm.client import litellm
 from routesdk.provider import (
+    blotted,
     broken_off,
     causes,
     never_sent,
@@ -39,6 +40,8 @@ def failure_of(error: BaseException, timeout_s: float, *keys: str) -> BackendErr
         timeout_s: The deadline, in seconds.
         keys: What must not be shown.
     """
+    if isinstance(error, BackendError):
+        return blotted(error, keys)
     chain = list(causes(error))
     said = without_keys(str(error), *keys)
     filtered = any(getattr(each, "code", None) == "content_filter" for each in chain)

@@ -33,6 +33,9 @@ class LocalBackend:
         max_output_tokens: Cap on the tokens of an answer whose request names none.
     """
 
+    free = True
+    """No provider bills a call."""
+
     def __init__(
         self,
         paths: Mapping[str, str],

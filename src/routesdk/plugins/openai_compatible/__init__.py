@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 import attrs
-from attrs.validators import in_, matches_re, min_len, optional
+from attrs.validators import in_, min_len, optional
 
-from routesdk.config import environment_variable
+from routesdk.config import environment_variable, web_address
 from routesdk.hookspecs import hookimpl
 from routesdk.protocols import Backend, Component
 from routesdk.types import FrozenMapping, frozen_throughout
@@ -46,7 +46,7 @@ class OpenAICompatibleConfig:
         extra_body: Further fields of every request, for what one server alone knows.
     """
 
-    base_url: str = attrs.field(validator=matches_re(r"https?://\S+"))
+    base_url: str = attrs.field(validator=web_address)
     api_key_env: str | None = attrs.field(default=None, validator=optional(environment_variable))
     max_tokens_field: str = attrs.field(default="max_tokens", validator=in_(CAPS))
     structured: str = attrs.field(default="json_schema", validator=in_(STRUCTURED))

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from functools import cache
+from typing import cast
 
 import httpx2
 import openai
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
-from routesdk.connection import LoopClients, until
-from routesdk.errors import ConfigError
+from routesdk.connection import LoopClients, within
+from routesdk.errors import BackendError, ConfigError
 from routesdk.plugins.openai_compatible import OpenAICompatibleConfig
 from routesdk.plugins.openai_compatible.failure import NAME, failure_of, stated_failure
 from routesdk.plugins.openai_compatible.wording import fields_of, messages_of
-from routesdk.provider import api_key, counted, unreadable, withheld
+from routesdk.provider import api_key, counted, named_or, text_of, unreadable, withheld
 from routesdk.types import Answer, Chunk, Request, Usage
 
 # The client reads replies without checking their form: another form ends in one of these.
 _UNREADABLE = (ValueError, AttributeError, TypeError, LookupError)
-_CAUGHT = (TimeoutError, openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, OSError, *_UNREADABLE)
+_CAUGHT = (
+    BackendError,
+    TimeoutError,
+    openai.OpenAIError,
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    OSError,
+    ExceptionGroup,
+    *_UNREADABLE,
+)
 
 # What the client is given where there is no key; it is never sent.
 _NO_KEY = "no-key"
@@ -57,9 +68,6 @@ class OpenAICompatibleBackend:
             problem = f"no address: {error}"
             raise ConfigError("base_url", config.base_url, problem, "Write http://HOST:PORT/v1.") from error
         self._config = config
-        self._headers: dict[str, str | openai.Omit] = (
-            {"Authorization": openai.omit} if config.api_key_env is None else {}
-        )
         self._clients = LoopClients(self._client, openai.AsyncOpenAI.close)
 
     async def generate(self, request: Request) -> Answer:
@@ -71,6 +79,7 @@ class OpenAICompatibleBackend:
         """
         started = time.perf_counter()
         messages, fields = messages_of(request, self._config), fields_of(request, self._config)
+        key = self._key()
         client = await self._clients.get()
         try:
             async with asyncio.timeout(request.timeout_s):
@@ -78,12 +87,12 @@ class OpenAICompatibleBackend:
                     model=request.model,
                     messages=messages,
                     extra_body=fields,
-                    extra_headers=self._headers,
+                    extra_headers=_headers(key),
                     timeout=request.timeout_s,
                 )
             return _answer(request, reply, time.perf_counter() - started)
         except _CAUGHT as error:
-            failure = failure_of(error, request.timeout_s, client.api_key)
+            failure = failure_of(error, request.timeout_s, key or "")
         # Not within the handler: what the client raised quotes the request, and the key may be in it.
         raise failure
 
@@ -93,50 +102,76 @@ class OpenAICompatibleBackend:
         Raises:
             BackendError: As for `generate`.
         """
+        key = self._key()
         client = await self._clients.get()
         try:
-            async with aclosing(self._pieces(client, request)) as pieces:
+            async with aclosing(self._pieces(client, key, request)) as pieces:
                 async for piece in pieces:
                     yield piece
             return
         except _CAUGHT as error:
-            failure = failure_of(error, request.timeout_s, client.api_key)
+            failure = failure_of(error, request.timeout_s, key or "")
         raise failure
 
-    async def _pieces(self, client: openai.AsyncOpenAI, request: Request) -> AsyncGenerator[Chunk, None]:
+    async def _pieces(
+        self, client: openai.AsyncOpenAI, key: str | None, request: Request
+    ) -> AsyncGenerator[Chunk, None]:
         started = time.perf_counter()
-        deadline = asyncio.get_running_loop().time() + request.timeout_s
-        async with asyncio.timeout_at(deadline):
+        async with asyncio.timeout(request.timeout_s):
             opened = await client.chat.completions.create(
                 model=request.model,
                 messages=messages_of(request, self._config),
                 stream=True,
                 stream_options={"include_usage": True},
                 extra_body=fields_of(request, self._config),
-                extra_headers=self._headers,
+                extra_headers=_headers(key),
                 timeout=request.timeout_s,
             )
+        left_s = request.timeout_s - (time.perf_counter() - started)
         counts, reason = None, ""
         # Leaving it early closes the connection: the provider may stop, and nothing is left open.
-        async with opened, aclosing(until(deadline, aiter(opened))) as arriving:
+        async with opened, aclosing(within(left_s, aiter(opened))) as arriving:
             async for chunk in arriving:
                 counts = chunk.usage or counts
                 for choice in chunk.choices[:1]:
                     reason = choice.finish_reason or reason
-                    piece = choice.delta.content or choice.delta.refusal
+                    piece = text_of(NAME, choice.delta.content or choice.delta.refusal)
                     if piece:
                         yield Chunk(text=piece)
         usage = _usage(counts, time.perf_counter() - started)
         yield Chunk(usage=usage, finish_reason=_finished(reason, usage))
 
-    def _client(self) -> openai.AsyncOpenAI:
+    def _key(self) -> str | None:
+        # With every call: a key that is set, or corrected, meanwhile is the one that counts.
         variable = self._config.api_key_env
+        return None if variable is None else api_key(NAME, variable)
+
+    def _client(self) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(
-            api_key=_NO_KEY if variable is None else api_key(NAME, variable),
+            api_key=_NO_KEY,
             base_url=self._config.base_url,
             max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(verify=_trust(), limits=_LIMITS),
+            default_headers=_no_ambient_headers(),
+            # It follows no redirection, which could lead the question and the key elsewhere.
+            http_client=openai.DefaultAsyncHttpxClient(
+                verify=_trust(), limits=_LIMITS, follow_redirects=False
+            ),
         )
+
+
+def _headers(key: str | None) -> dict[str, str | openai.Omit]:
+    return {"Authorization": openai.omit if key is None else f"Bearer {key}"}
+
+
+def _no_ambient_headers() -> Mapping[str, str]:
+    """Leave out what the client would take from the environment: meant for OpenAI, not for any server.
+
+    Source: openai 3.57, `AsyncOpenAI`.
+    """
+    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+    ambient = [line.partition(":")[0].strip() for line in lines if ":" in line]
+    left_out = ["OpenAI-Organization", "OpenAI-Project", *ambient]
+    return cast("Mapping[str, str]", dict.fromkeys(left_out, openai.omit))
 
 
 def _answer(request: Request, reply: ChatCompletion, latency_s: float) -> Answer:
@@ -149,8 +184,8 @@ def _answer(request: Request, reply: ChatCompletion, latency_s: float) -> Answer
     usage = _usage(reply.usage, latency_s)
     reason = _finished(choice.finish_reason, usage)
     # A refusal is an answer, too: the model says that it will not.
-    text = choice.message.content or choice.message.refusal or ""
-    return Answer(text=text, model=reply.model or request.model, usage=usage, finish_reason=reason)
+    text = text_of(NAME, choice.message.content or choice.message.refusal)
+    return Answer(text=text, model=named_or(reply.model, request.model), usage=usage, finish_reason=reason)
 
 
 def _finished(reason: str | None, usage: Usage) -> str:
@@ -161,7 +196,7 @@ def _finished(reason: str | None, usage: Usage) -> str:
     """
     if reason == "content_filter":
         raise withheld(NAME, "the answer, by the content filter", usage)
-    if not reason:
+    if not isinstance(reason, str) or not reason:
         raise unreadable(NAME, "it ends without a reason", usage=usage)
     return reason
 

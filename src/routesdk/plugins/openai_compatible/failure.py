@@ -10,6 +10,7 @@ import openai
 
 from routesdk.errors import BackendError
 from routesdk.provider import (
+    blotted,
     broken_off,
     never_sent,
     refused,
@@ -36,6 +37,8 @@ def failure_of(error: BaseException, timeout_s: float, *keys: str) -> BackendErr
         timeout_s: The deadline, in seconds.
         keys: What must not be shown.
     """
+    if isinstance(error, BackendError):
+        return blotted(error, keys)
     if isinstance(error, openai.APIStatusError):
         body = error.body if isinstance(error.body, Mapping) else {}
         wait_s = _wait_s(error.response.headers)
@@ -43,7 +46,8 @@ def failure_of(error: BaseException, timeout_s: float, *keys: str) -> BackendErr
     timeouts = (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException)
     if isinstance(error, timeouts) and not never_sent(error):
         return timed_out(NAME, timeout_s)
-    if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError, httpx2.InvalidURL, OSError)):
+    connection = (openai.APIConnectionError, httpx2.HTTPError, httpx2.InvalidURL, OSError, ExceptionGroup)
+    if isinstance(error, connection):
         return broken_off(NAME, error.__cause__ or error, keys=keys)
     if isinstance(error, openai.APIError) and isinstance(error.body, Mapping):
         # A stream that says, after it began, that it cannot go on.
