@@ -25,6 +25,8 @@ def hedges(answer: str, wanted: Reference, asked: frozenset[str]) -> bool:
     Two joined by "or" are such, and so is a bare list of four or more where
     no more than a quarter is accepted. Sentences never are.
     """
+    if any("/" in word for each in wanted.accepted for word in each.words):
+        return False  # an identifier's slashes part nothing
     if len(answer) > _LONGEST or _SENTENCE.search(answer):
         return False
     for pattern, fewest, share in ((_OR, 2, 0.5), (_LIST, _FEWEST, 0.25)):

@@ -15,11 +15,12 @@ from routesdk.plugins.lexical.numeral import compose, forms, plain
 # Every repetition is bounded or eats what it passes: a megabyte of dots takes no longer than prose.
 _TOKEN = re.compile(
     r"""
-    (?P<years>[12]\d{3}[-/]\d{2}(?![\d/-]))
+    (?P<identifier>\b10\.\d{4,9}/[^\s"'<>]+)
+    |(?P<years>[12]\d{3}[-/]\d{2}(?![\d/-]))
     |(?P<date>\d{1,2}(?P<mark>[./-])\s?\d{1,2}(?P=mark)\s?\d{4}(?!\d)|\d{4}(?P<dash>[./-])\d{1,2}(?P=dash)\d{1,2}(?!\d))
     |(?P<number>(?:\d{1,3}(?:[,' \u00a0]\d{3})+(?:\.\d+)?(?!\d)|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?(?!\d)
         |\d+(?:[.,]\d+)*(?!\d)))
-        (?:st|nd|rd|th|eme|er|º|ª)?(?![^\W\d_])
+        (?:(?:st|nd|rd|th|eme|er|º|ª)(?![^\W\d_]))?
     |(?P<digits>\d+)
     |(?P<initials>(?:[^\W\d_]\.\s?){2,8})
     |(?P<ideograph>[\u3040-\u30ff\u3400-\u9fff])
@@ -34,6 +35,10 @@ _TOKEN = re.compile(
 _GLUED = re.compile(r"(?<=[a-z]{3})(?=[A-Z])")
 # Where a point was taken for the end of a sentence: `12. 9 km`.
 _TORN = re.compile(r"(?<![\d.])(\d{1,3})\. (\d{1,2})(?![\d.])")
+# A capital alone is no magnitude: 5 M may be a concentration, and 300 K a temperature.
+_MONEY = re.compile(r"(?<=[$€£])(\s?\d[\d.,]*)\s?(k|m|mn|b|bn|tn)\b", re.IGNORECASE)
+_MILLIONS = re.compile(r"(?<=\d)M\b")
+_SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "tn": "trillion"}
 _DIGITS = re.compile(r"\d+")
 _SIGNS = {
     "%": "percent",
@@ -49,14 +54,32 @@ STOP = "\n"
 """Stands in a passage where a sentence ends."""
 
 
+class Owner(str):
+    """A word with the ending of a genitive: Obama's."""
+
+    __slots__ = ()
+
+
+def _spelt_out(text: str) -> str:
+    """Mend what copying tore or glued, and write magnitudes such as `$3.2bn` in words."""
+    text = _TORN.sub(r"\1.\2", text)
+    if "$" in text or "€" in text or "£" in text:
+        text = _MONEY.sub(lambda found: f"{found[1]} {_SCALES[found[2].lower()]}", text)
+    return _GLUED.sub(" ", _MILLIONS.sub(" million", text))
+
+
 def cut(text: str) -> list[str]:
     """Return the words and numbers of a text in one form, and `STOP` where a sentence ends."""
     tokens: list[str] = []
-    for found in _TOKEN.finditer(fold(_GLUED.sub(" ", _TORN.sub(r"\1.\2", text)))):
+    for found in _TOKEN.finditer(fold(_spelt_out(text))):
         kind, piece = found.lastgroup, found[0]
         if kind == "word":
             stem, _, tail = piece.rpartition("'")
-            tokens.append(stem.replace("'", "") if tail == "s" and stem else piece.replace("'", ""))
+            owner = tail == "s" and bool(stem)
+            tokens.append(Owner(stem.replace("'", "")) if owner else piece.replace("'", ""))
+        elif kind == "identifier":
+            # Compared as a whole, and no number for all that it begins with figures.
+            tokens.append("doi" + piece.rstrip(".,;:!?)]"))
         elif kind == "number":
             tokens.append(plain(found["number"]))
         elif kind == "stop":

@@ -31,7 +31,8 @@ def find_phrase(wanted: Accepted, asked: frozenset[str], passage: Passage) -> Fo
     spots = [passage.spots(word) for word in fresh]
     if all(spots):
         return _together(spots, passage)
-    if len(wanted.squeezed) >= 7 and wanted.squeezed in passage.squeezed:
+    # An identifier may begin as a longer one does.
+    if len(wanted.squeezed) >= 7 and "/" not in wanted.squeezed and wanted.squeezed in passage.squeezed:
         return hit("every word of the reference, spaced differently")
     if wanted.joined:
         return miss("one of the names of the reference is missing")
