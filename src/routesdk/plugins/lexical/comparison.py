@@ -111,7 +111,7 @@ def _excluded(
     accepted: Accepted, asked: frozenset[str], passage: Passage, start: int, end: int
 ) -> bool:
     """Tell whether an answer denies a number or date, or only says on which side of it the truth lies."""
-    if denied(passage, start, end):
+    if denied(passage, start, end, asked):
         return True
     before = passage.before(start, 4)
     if before and before[-1] == "minus":

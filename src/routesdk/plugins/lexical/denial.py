@@ -21,10 +21,17 @@ _REACH = 3
 _DOUBT = frozenset(("doubt", "question", "problem", "zweifel", "doute"))
 
 
-def denied(passage: Passage, start: int, end: int) -> bool:
-    """Tell whether the words from one place to another are denied by others of their sentence."""
+def denied(passage: Passage, start: int, end: int, asked: frozenset[str] = frozenset()) -> bool:
+    """Tell whether the words from one place to another are denied by others of their sentence.
+
+    Args:
+        passage: The answer.
+        start: The first word's place.
+        end: The last word's place.
+        asked: The question's words: where it says "not", so may its right answer.
+    """
     before = passage.before(start, _REACH)
-    for at, token in enumerate(before):
+    for at, token in enumerate(before if _NOT.isdisjoint(asked) else ()):
         if token in _NOT and not _BUT.intersection(before[at + 1 :]):
             return True
     if tuple(before[-2:]) in _INSTEAD:

@@ -50,6 +50,10 @@ _SIGNS = {
     "&": "and",
     "#": "sharp",
 }
+# English words that are none in languages that decline names.
+_ENGLISH = frozenset(("the", "is", "was", "are", "were", "by", "of", "and"))
+# Different words of one initial that a word is compared with, letter by letter.
+_MOST_ALIKE = 1000
 STOP = "\n"
 """Stands in a passage where a sentence ends."""
 
@@ -106,10 +110,12 @@ class Passage:
     Attributes:
         tokens: Words and numbers in one form, and `STOP` where a sentence ends.
         places: Token → where it stands.
+        text: The text itself.
     """
 
     tokens: list[str]
     places: dict[str, list[int]]
+    text: str = ""
 
     @classmethod
     def of(cls, text: str) -> Passage:
@@ -118,7 +124,7 @@ class Passage:
         places: dict[str, list[int]] = {}
         for place, token in enumerate(tokens):
             places.setdefault(token, []).append(place)
-        return cls(tokens, places)
+        return cls(tokens, places, text)
 
     @cached_property
     def squeezed(self) -> str:
@@ -134,6 +140,12 @@ class Passage:
     def figures(self) -> tuple[str, ...]:
         """Its different numbers."""
         return tuple(token for token in self.places if token[0].isdigit())
+
+    @cached_property
+    def inflects(self) -> bool:
+        """Whether it may decline names: not where it is English, nor where it is a bare name."""
+        words = self.places.keys()
+        return len(words) > 2 and _ENGLISH.isdisjoint(words)
 
     @cached_property
     def _initial(self) -> dict[str, list[str]]:
@@ -152,8 +164,8 @@ class Passage:
         found = [
             place
             for initial in neighbours(word[0])
-            for other in self._initial.get(initial, ())
-            if alike(word, other)
+            for other in self._initial.get(initial, ())[:_MOST_ALIKE]
+            if alike(word, other, inflected=self.inflects)
             for place in self.places[other]
         ]
         return sorted(found)

@@ -26,6 +26,13 @@ author director singer actor actress"""
 TITLES = frozenset(_TITLES_TEXT.split())
 """Words before or after a name that an answer may leave out."""
 
+_THINGS_TEXT = """university college school institute river lake sea ocean mountain mount island islands city
+town county street park award prize medal company corporation group records museum church cathedral
+temple bridge castle tower station airport hotel club team league cup party society association
+foundation act war battle treaty song album band orchestra festival games show station theatre theater"""
+THINGS = frozenset(_THINGS_TEXT.split())
+"""Words of names that are no person's."""
+
 _APART = re.compile(
     r"\s*(?:;|\||\n|/|,?\s+or\s+|\ba\.?k\.?a\b\.?|\balso known as\b|\bformerly known as\b)\s*", re.IGNORECASE
 )
@@ -53,9 +60,13 @@ _CURRENCIES = frozenset(
 _BESIDE_DATES_TEXT = """year early late mid circa c ad ce about since until monday tuesday wednesday
 thursday friday saturday sunday"""
 _BESIDE_DATES = frozenset(_BESIDE_DATES_TEXT.split())
+_ARTICLE = re.compile(r"\b(?:the|of|in|on|at|for|to|and)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 # As in "Marie and Pierre Curie"; a title has smaller words around its "and".
 _JOINED = re.compile(r"[A-Z][\w.'-]+ (?:and|&) [A-Z]")
+# "red, white and blue": all of them are wanted.
+_LISTED = re.compile(r"[^,]+(?:, [^,]+)*,? (?:and|&) [^,]+")
+_PAIR = re.compile(r"\s*\d{1,3}\s?[-–:]\s?\d{1,3}\s*")
 _DECADE = re.compile(r"0'?s\b")
 
 
@@ -70,9 +81,11 @@ class Accepted:
         number: The number that it is, with at most a unit; None where it is none.
         about: Whether it calls itself approximate.
         name: Whether it looks like a name.
+        person: Whether it looks like a person's.
         head: The words before the first comma of a name: a place, before what it lies in.
         description: Whether it has no capital letter, and so is no name.
         joined: Whether all of its words are wanted: it joins two names by "and", or lists things.
+        pair: Whether it is two numbers in an order, such as a score.
     """
 
     words: tuple[str, ...]
@@ -81,9 +94,11 @@ class Accepted:
     number: float | None = None
     about: bool = False
     name: bool = False
+    person: bool = False
     head: tuple[str, ...] = ()
     description: bool = False
     joined: bool = False
+    pair: bool = False
 
     @property
     def squeezed(self) -> str:
@@ -190,9 +205,11 @@ def _accepted(text: str) -> Accepted | None:
         words=words,
         about=about,
         name=name,
+        person=name and "," not in text and THINGS.isdisjoint(words) and not _ARTICLE.search(text),
         head=tuple(token for token in head if token not in FUNCTION_WORDS and token != STOP),
         description=not any(map(str.isupper, text)),
-        joined=version or bool(_JOINED.search(text)),
+        joined=version or bool(_JOINED.search(text) or ("," in text and _LISTED.fullmatch(text.strip()))),
+        pair=bool(_PAIR.fullmatch(text)),
     )
 
 
