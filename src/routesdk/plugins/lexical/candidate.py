@@ -10,14 +10,16 @@ from routesdk.plugins.lexical.reference import Reference
 
 _OR = re.compile(r"\s+(?:or|oder|ou|o|nebo|lub|albo|или)\s+|[或]|または", re.IGNORECASE)
 _LIST = re.compile(
-    r"[,;/|\n、，](?:\s+(?:or|and)\s)?|\s+(?:or|and|oder|und|ou|et|nebo|lub|или|и)\s+|[或和]|または", re.IGNORECASE
+    r"[,;/|\n、，](?:\s+(?:or|and)\s)?|\s+(?:or|and|oder|und|ou|et|nebo|lub|или|и)\s+|[或和]|または",
+    re.IGNORECASE,
 )
 # What has these is no bare list.
 _SENTENCE = re.compile(r"[:.!?]\s")
 _FEWEST = 4
 _NUMBERED = re.compile(r"\s*(?:\d{1,2}[.)]|[-*•])\s+")
 _MIGHT = re.compile(
-    r"(?:(?:it|this|that|he|she|they|the answer) )?(?:(?:could|might|may)(?: be| have been| also be)|is either|was either|either) ",
+    r"(?:(?:it|this|that|he|she|they|the answer) )?(?:(?:could|might|may)(?: be| have been| also be)"
+    r"|is either|was either|either) ",
     re.IGNORECASE,
 )
 # Of what it only might be, half right is not right.
@@ -40,7 +42,9 @@ def hedges(answer: str, wanted: Reference, asked: frozenset[str]) -> bool:
         return False
     for pattern, fewest, share in ((_OR, 2, 0.5), (_LIST, _FEWEST, 0.25)):
         pieces = [piece for piece in pattern.split(answer) if piece.strip()]
-        if len(pieces) < (2 if might else fewest) or any(len(piece.split()) > _LONGEST_WORDS for piece in pieces):
+        if len(pieces) < (2 if might else fewest) or any(
+            len(piece.split()) > _LONGEST_WORDS for piece in pieces
+        ):
             continue
         if any(len(each.words) >= len(pieces) for each in wanted.accepted):
             continue  # the reference is a list, too, or a title with commas

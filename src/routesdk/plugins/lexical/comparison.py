@@ -28,20 +28,29 @@ weniger avant apres moins plus antes despues menos mas pred pries mene vice prim
 _BOUNDS = frozenset(_BOUNDS_TEXT.split())
 _ASKS_FOR_A_BOUND = _BOUNDS | {"minimum", "maximum", "limit"}
 _LINKS = frozenset(("than", "the", "als", "de", "que", "nez", "of", "year", "roku", "dem", "di"))
-_UNITS = {
-    unit: (kind, place)
-    for kind, units in {
-        "length": "mm,millimeter,millimetre;cm,centimeter,centimetre;m,meter,metre,metr,metru;"
-        "km,kilometer,kilometre,kilometr,kilometru;mile,mi;foot,feet,ft;inch,inche;yard,yd",
-        "mass": "mg,milligram;g,gram;kg,kilogram,kilo;tonne,ton;pound,lb;ounce,oz",
-        "time": "second,sec;minute,min;hour,hr;day;week;month;year",
-        "money": "dollar,usd;euro,eur;pound,gbp;yen,jpy;rupee,inr;ruble,rub",
-        "storage": "kb;mb;gb;tb",
-        "share": "percent;permille",
-    }.items()
-    for place, names in enumerate(units.split(";"))
-    for unit in names.split(",")
+_UNITS_TEXT = {
+    "length": "mm millimeter millimetre;cm centimeter centimetre;m meter metre metr metru;"
+    "km kilometer kilometre kilometr kilometru;mile mi;foot feet ft;inch inche;yard yd",
+    "mass": "mg milligram;g gram;kg kilogram kilo;tonne ton;pound lb;ounce oz",
+    "time": "second sec;minute min;hour hr;day;week;month;year",
+    "money": "dollar usd;euro eur;pound gbp;yen jpy;rupee inr;ruble rub",
+    "storage": "kb;mb;gb;tb",
+    "temperature": "c celsius;f fahrenheit;k kelvin",
 }
+_Units = frozenset[tuple[str, int]]
+
+
+def _units() -> dict[str, _Units]:
+    """Return what a word may be a unit of; a pound is money, or a mass."""
+    found: dict[str, _Units] = {}
+    for kind, units in _UNITS_TEXT.items():
+        for number, names in enumerate(units.split(";")):
+            for name in names.split():
+                found[name] = found.get(name, frozenset()) | {(kind, number)}
+    return found
+
+
+_UNITS = _units()
 
 
 def compare(wanted: Reference, asked: frozenset[str], passage: Passage) -> Found:
@@ -88,7 +97,9 @@ def _one(accepted: Accepted, asked: frozenset[str], passage: Passage) -> Found:
 def _date(accepted: Accepted, wanted: Moment, asked: frozenset[str], passage: Passage) -> Found:
     looser = ""
     for given in passage.moments:
-        if _excluded(accepted, asked, passage, given.start, given.end - 1) or _is_decade(accepted, passage, given):
+        if _excluded(accepted, asked, passage, given.start, given.end - 1) or _is_decade(
+            accepted, passage, given
+        ):
             continue
         same = wanted.agreement(given)
         if same == wanted.parts:
@@ -107,9 +118,7 @@ def _is_decade(accepted: Accepted, passage: Passage, given: Moment) -> bool:
     return not accepted.decade and given.parts == 1 and passage.tokens[given.end : given.end + 1] == ["s"]
 
 
-def _excluded(
-    accepted: Accepted, asked: frozenset[str], passage: Passage, start: int, end: int
-) -> bool:
+def _excluded(accepted: Accepted, asked: frozenset[str], passage: Passage, start: int, end: int) -> bool:
     """Tell whether an answer denies a number or date, or only says on which side of it the truth lies."""
     if denied(passage, start, end, asked):
         return True
@@ -120,7 +129,11 @@ def _excluded(
         before.pop()
     if before and before[-1] in _BOUNDS:
         # "Not until" and "not before" name the very time; a reference may be a bound, too.
-        bounded = accepted.about or not _BOUNDS.isdisjoint(accepted.words) or not _ASKS_FOR_A_BOUND.isdisjoint(asked)
+        bounded = (
+            accepted.about
+            or not _BOUNDS.isdisjoint(accepted.words)
+            or not _ASKS_FOR_A_BOUND.isdisjoint(asked)
+        )
         return not bounded and "not" not in before
     return _between(passage, start, end) and "between" not in accepted.words
 
@@ -173,18 +186,18 @@ def _rounds_to(wanted: str, given: str) -> bool:
     )
 
 
-def _unit(words: Iterable[str]) -> tuple[str, int] | None:
+def _unit(words: Iterable[str]) -> _Units:
+    """Return what the first word that is a unit may be; nothing where there is none."""
     found = (_UNITS.get(word) or _UNITS.get(word.removesuffix("s")) for word in words)
-    return next((unit for unit in found if unit), None)
+    return next((units for units in found if units), frozenset())
 
 
-def _other_unit(unit: tuple[str, int] | None, passage: Passage, at: int) -> bool:
+def _other_unit(unit: _Units, passage: Passage, at: int) -> bool:
     """Tell whether a number stands beside a unit of the same kind that is another one."""
-    if unit is None:
-        return False
-    beside = [*passage.tokens[at + 1 : at + 2], *passage.before(at, 1)]
-    given = [each for each in map(_unit, ([word] for word in beside)) if each and each[0] == unit[0]]
-    return bool(given) and unit not in given
+    after = [token for token in passage.tokens[at + 1 : at + 3] if not token.startswith("degree")][:1]
+    given = _unit(after) or _unit(passage.before(at, 1))
+    kinds = {kind for kind, _ in unit}.intersection(kind for kind, _ in given)
+    return bool(kinds) and unit.isdisjoint(given)
 
 
 def _other_era(accepted: Accepted, passage: Passage) -> bool:

@@ -50,4 +50,9 @@ def _taken_back(after: list[str]) -> bool:
     place = 0
     while place < len(after) and (after[place] in _THAT or after[place] == STOP):
         place += 1
-    return after[place : place + 1] != [] and after[place] in _IS and after[place + 1 : place + 2] != [] and after[place + 1] in _WRONG
+    return (
+        after[place : place + 1] != []
+        and after[place] in _IS
+        and after[place + 1 : place + 2] != []
+        and after[place + 1] in _WRONG
+    )

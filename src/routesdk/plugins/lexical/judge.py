@@ -63,6 +63,6 @@ class LexicalJudge:
             found = compare(wanted, asked, Passage.of(without_refusals(answer)))
         if found.correct:
             return Verdict(Grade.CORRECT, found.rule)
-        if phrase and not attempts(folded, at):
+        if phrase and not attempts(folded, phrase, at):
             return Verdict(Grade.ABSTAINED, "the answer says that it does not know")
         return Verdict(Grade.INCORRECT, found.rule)

@@ -15,7 +15,8 @@ from routesdk.plugins.lexical.numeral import compose, forms, plain
 # Every repetition is bounded or eats what it passes: a megabyte of dots takes no longer than prose.
 _TOKEN = re.compile(
     r"""
-    (?P<identifier>\b10\.\d{4,9}/[^\s"'<>]+)
+    (?:https?://(?:dx\.)?doi\.org/)?(?P<doi>\b10\.\d{4,9}/[^\s"'<>]+)
+    |https?://(?:www\.)?(?P<address>[^\s"'<>]+)
     |(?P<years>[12]\d{3}[-/]\d{2}(?![\d/-]))
     |(?P<date>\d{1,2}(?P<mark>[./-])\s?\d{1,2}(?P=mark)\s?\d{4}(?!\d)|\d{4}(?P<dash>[./-])\d{1,2}(?P=dash)\d{1,2}(?!\d))
     |(?P<number>(?:\d{1,3}(?:[,' \u00a0]\d{3})+(?:\.\d+)?(?!\d)|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?(?!\d)
@@ -38,7 +39,14 @@ _TORN = re.compile(r"(?<![\d.])(\d{1,3})\. (\d{1,2})(?![\d.])")
 # A capital alone is no magnitude: 5 M may be a concentration, and 300 K a temperature.
 _MONEY = re.compile(r"(?<=[$€£])(\s?\d[\d.,]*)\s?(k|m|mn|b|bn|tn)\b", re.IGNORECASE)
 _MILLIONS = re.compile(r"(?<=\d)M\b")
-_SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "tn": "trillion"}
+_SCALES = {
+    "k": "thousand",
+    "m": "million",
+    "mn": "million",
+    "b": "billion",
+    "bn": "billion",
+    "tn": "trillion",
+}
 _DIGITS = re.compile(r"\d+")
 _SIGNS = {
     "%": "percent",
@@ -53,7 +61,7 @@ _SIGNS = {
 # English words that are none in languages that decline names.
 _ENGLISH = frozenset(("the", "is", "was", "are", "were", "by", "of", "and"))
 # Different words of one initial that a word is compared with, letter by letter.
-_MOST_ALIKE = 1000
+_MOST_ALIKE = 500
 STOP = "\n"
 """Stands in a passage where a sentence ends."""
 
@@ -81,9 +89,9 @@ def cut(text: str) -> list[str]:
             stem, _, tail = piece.rpartition("'")
             owner = tail == "s" and bool(stem)
             tokens.append(Owner(stem.replace("'", "")) if owner else piece.replace("'", ""))
-        elif kind == "identifier":
-            # Compared as a whole, and no number for all that it begins with figures.
-            tokens.append("doi" + piece.rstrip(".,;:!?)]"))
+        elif kind in ("doi", "address"):
+            # Compared as a whole, and no number for all that it may begin with figures.
+            tokens.append(f"{kind}{found[kind].rstrip('.,;:!?)]/')}")
         elif kind == "number":
             tokens.append(plain(found["number"]))
         elif kind == "stop":

@@ -41,7 +41,8 @@ _ASIDE = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]")
 # In brackets stands another name, or a remark that no answer is expected to repeat.
 _ALIAS = re.compile(r"\s*(?:or|aka|a\.?k\.?a\.?|also known as|also called|also)\b[:\s]*", re.IGNORECASE)
 _RANGE = re.compile(
-    r"\b(?:range|between|from)\b\D*?(?P<low>\d[\d,.]*)(?P<between>\D{1,40}?)(?P<high>\d[\d,.]*)\s?(?P<scale>[^\W\d_]*)", re.IGNORECASE
+    r"\b(?:range|between|from)\b\D*?(?P<low>\d[\d,.]*)(?P<between>\D{1,40}?)(?P<high>\d[\d,.]*)\s?(?P<scale>[^\W\d_]*)",
+    re.IGNORECASE,
 )
 # A slash here parts no answers: 9/11, 3/4/1999, km/h, 1648/51.
 _UNPARTED = re.compile(
@@ -49,7 +50,7 @@ _UNPARTED = re.compile(
 )
 # What follows such a prefix is one identifier, slashes and all.
 _VERSION = re.compile(r"\d\.\d+[abdefijopqrxyz]\b")
-_IDENTIFIER = re.compile(r"\b10\.\d{4,9}/")
+_IDENTIFIER = re.compile(r"\b10\.\d{4,9}/|https?://", re.IGNORECASE)
 _SEPARATED = re.compile(r"\d,\d{3}")
 _ABOUT = re.compile(
     r"\b(?:about|around|approximately|approx|circa|c\.|ca\.|roughly|nearly|almost|over|some)|~", re.IGNORECASE
