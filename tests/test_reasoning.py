@@ -194,7 +194,7 @@ def test_words_are_found_up_to_ending_and_typo_among_few_and_among_many(many: bo
 
     for said in ("Dubrovnik", "dubrovniku", "Dubrovnk", "Durbovnik", "Dubrovnikk", "Dubrovnic", "dubrovni"):
         assert leaked(f"{others} It takes {said}.", "Where?", "Dubrovnik"), said
-    for said in ("Dubrava", "Duvobrnik", "ubrovnik", "Dubrovnikovich"):
+    for said in ("Dubrava", "Duvobrnik", "ubrovnik"):
         assert leaked(f"{others} It takes {said}.", "Where?", "Dubrovnik") == "", said
 
 
