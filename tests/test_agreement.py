@@ -108,3 +108,25 @@ def test_rows_that_hang_together_make_the_interval_wider() -> None:
 def test_an_interval_needs_a_group_for_each_row() -> None:
     with pytest.raises(MetricError, match="50 rows and 3 groups"):
         kappa_interval(FIRST, SECOND, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(("share", "low", "high"), [(1.0, 0.7225, 1.0), (0.0, 0.0, 0.2775)])
+def test_full_agreement_and_none_have_intervals_with_a_width(share: float, low: float, high: float) -> None:
+    # Wilson's interval for 10 of 10: 1 / (1 + z * z / 10) is 0.7225.
+    first = ["yes", "no"] * 5
+    second = first if share else first[1:] + first[:1]
+
+    found = agreement_interval(first, second, [str(row) for row in range(10)])
+
+    assert (found.value, found.low) == (share, pytest.approx(low, abs=1e-4))
+    assert found.high == pytest.approx(high, abs=1e-4)
+
+
+def test_a_perfect_kappa_has_an_interval_with_a_width() -> None:
+    graded = ["yes", "no"] * 5
+
+    found = kappa_interval(graded, graded, [str(row) for row in range(10)])
+
+    assert (found.value, found.high) == (1.0, 1.0)
+    # Chance brings 1/2, and 0.7225 is the least share that Wilson's interval holds: 0.2225 of 0.5.
+    assert found.low == pytest.approx(0.4449, abs=1e-4)

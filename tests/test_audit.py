@@ -145,6 +145,7 @@ def test_a_judge_that_goes_by_order_is_found_out() -> None:
     assert order.name == "order"
     assert order.rows == 10
     assert order.moved > 0
+    assert order.share is not None
     assert order.share.value == pytest.approx(order.moved / 10)
     assert seen[:10] == [row.item.question for row in data().rows]
     assert seen[10:20] != seen[:10]
@@ -158,7 +159,10 @@ def test_a_judge_that_goes_by_names_is_found_out() -> None:
     order, name = audit_judge("snob", Says(snob), data(), QUICK).probes
 
     assert order.moved == 0
-    assert (order.share.value, order.share.low, order.share.high) == (0.0, 0.0, 0.0)
+    # None of 10 answers to 5 questions moved: Wilson's interval for 0 of 5.
+    assert order.share is not None
+    assert (order.share.value, order.share.low) == (0.0, 0.0)
+    assert order.share.high == pytest.approx(0.4345, abs=1e-4)
     assert name.moved == 2
     assert all("GPT-4" in each.change for each in name.examples)
     first = name.examples[0]
@@ -299,6 +303,52 @@ def raising(error: Exception) -> Says:
     return Says(say)
 
 
+def failing_from(place: int, error: BackendError) -> Says:
+    calls: list[str] = []
+
+    def say(question: str, reference: str, answer: str) -> Verdict:
+        calls.append(answer)
+        if len(calls) > place:
+            raise error
+        return by_word(question, reference, answer)
+
+    return Says(say)
+
+
+@pytest.mark.parametrize("denied", [True, False])
+def test_an_audit_that_ends_early_reports_what_was_graded(denied: bool) -> None:
+    rows = read_audit([example(number, one=("yes", C)) for number in range(20)])
+
+    found = audit_judge("mine", failing_from(6, BackendError("b", "down", denied=denied)), rows, QUICK)
+
+    assert (found.overall.rows, found.overall.unscored) == (6, 14)
+    assert found.overall.agreement is not None
+    assert found.overall.agreement.value == 1.0
+    assert "down" in found.ended
+    assert found.probes == ()
+
+
+def test_an_outage_moves_no_verdict() -> None:
+    # The ten answers are graded, and then three of the probe's ten; eight failures end it.
+    order, *rest = audit_judge("mine", failing_from(13, BackendError("b", "down")), data(), QUICK).probes
+
+    assert (order.rows, order.moved, order.unasked) == (3, 0, 7)
+    assert [(each.rows, each.unasked, each.share) for each in rest] == [(0, 10, None)]
+
+
+def test_a_provider_may_not_ask_for_an_endless_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    busy = BackendError("b", "busy", retryable=True, retry_after_s=86_400.0)
+
+    assert len(grading(raising(busy), items=1)) == 1
+    assert slept == [60.0, 60.0]
+
+
 @pytest.mark.parametrize("denied", [True, False])
 def test_an_outage_ends_the_audit(denied: bool) -> None:
     with pytest.raises(BackendError):
@@ -358,7 +408,7 @@ def test_the_command_prints_tables(rows: Path) -> None:
 
     assert result.exit_code == 0, result.output
     assert "12 answers to 6 questions" in result.stdout
-    assert "1.000 [1.000, 1.000]" in result.stdout
+    assert "1.000 [0.610, 1.000]" in result.stdout
     assert "small" in result.stdout
     assert "in another order moved 0 of 12 verdicts" in result.stdout
 
@@ -444,3 +494,32 @@ def test_a_part_of_a_plugin_can_be_audited() -> None:
 
     assert found.overall.kappa is not None
     assert found.overall.kappa.value == 0.0
+
+
+class _Asking:
+    @hookimpl
+    def routesdk_judges(self) -> Iterable[Component[Judge]]:
+        calls: list[str] = []
+
+        def say(question: str, reference: str, answer: str) -> Verdict:
+            calls.append(answer)
+            if len(calls) > 5:
+                raise BackendError("b", "down", denied=True)
+            return Verdict(C)
+
+        yield Component(name="asking", factory=lambda: Asks(say))
+
+
+def test_the_command_says_the_calls_beforehand_and_how_it_ended(
+    rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("routesdk.cli.judge.PluginHost", lambda: make_host(_Asking()))
+
+    result = run("--data", str(rows), "-j", "asking", "--json", "--concurrency", "1")
+
+    assert "asking asks its model 36 times" in result.stderr
+    found = json.loads(result.stdout)
+    assert found["overall"]["rows"] == 5
+    assert "down" in found["ended"]
+    assert "an audit ended early" in result.stderr
+    assert result.exit_code == 2

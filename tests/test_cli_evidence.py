@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from routers import make_router
 from routesdk.cli import main
 from routesdk.dataset import read_examples
 
@@ -175,7 +176,7 @@ def test_files_of_every_form_are_compared_with_each_other(run: Run, tmp_path: Pa
     )
 
 
-def test_near_duplicates_are_shown_with_their_likeness_and_the_exit_code_is_1(
+def test_near_duplicates_are_shown_with_their_likeness_and_the_exit_code_is_3(
     run: Run, tmp_path: Path
 ) -> None:
     left = lines(
@@ -187,7 +188,7 @@ def test_near_duplicates_are_shown_with_their_likeness_and_the_exit_code_is_1(
 
     result = run("leak-check", left, right)
 
-    assert (result.code, result.err) == (1, "")
+    assert (result.code, result.err) == (3, "")
     assert "near, 0." in result.out and "Hemmingway" in result.out and "Hemingway" in result.out
     assert "Who [red]wrote[/] it?" in result.out
     assert "2 pairs: 1 exact, 1 near" in result.out
@@ -207,7 +208,7 @@ def test_one_file_is_searched_for_duplicates_and_few_are_printed(run: Run, tmp_p
 
     result = run("leak-check", source, "--limit", 5)
 
-    assert result.code == 1
+    assert result.code == 3
     assert "60 pairs: 60 exact, 0 near; 55 more are not shown" in result.out
     assert result.out.count("exact") == 6
     assert len(run("leak-check", source, "--json").rows) == 60
@@ -230,7 +231,7 @@ def test_rows_that_the_bundled_router_learned_from_are_listed_with_its_sources(
         "leak-check", data_folder / "simple_qa_test_set.csv", "--checkpoint", "default", "--limit", 2
     )
 
-    assert result.code == 1
+    assert result.code == 3
     assert "2823 rows that default learned from; 2821 more are not shown" in result.out
     assert "it was trained on 2,823 rows of simpleqa" in result.out
     fresh = lines(tmp_path / "fresh.txt", "Who is asked this for the first time today?")
@@ -260,3 +261,25 @@ def test_what_cannot_be_checked_is_refused_in_a_sentence(
 
     assert result.code == 2
     assert problem in result.err
+
+
+def test_a_checkpoint_without_hashes_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = lines(tmp_path / "a.txt", "Why?")
+    router = make_router({"CC": 1.0})
+    monkeypatch.setattr("routesdk.router.Router.from_pretrained", lambda *_, **__: router)
+
+    result = run("leak-check", source, "--checkpoint", "mine")
+
+    assert result.code == 2
+    assert "carries no hashes of what it learned from" in result.err
+    assert "no leak" not in result.out
+
+
+def test_an_empty_part_is_said(run: Run, tmp_path: Path) -> None:
+    result = run("split", lines(tmp_path / "one.txt", "Why?"), "--test-share", 0.01)
+
+    assert result.code == 0
+    assert "the test part is empty" in result.err
+    assert "the train part is empty" not in result.err

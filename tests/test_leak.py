@@ -12,7 +12,7 @@ import pytest
 from routers import make_router
 from routesdk import Router
 from routesdk.dataset import read_examples
-from routesdk.errors import LeakError
+from routesdk.errors import ConfigError, LeakError
 from routesdk.host import PluginHost
 from routesdk.manifest import Evidence, SourceRecord
 from routesdk.pipeline.division import divide
@@ -86,7 +86,15 @@ def test_rows_that_were_learned_from_are_refused_by_their_hashes() -> None:
         refuse_learned(learned, given, "evaluation")
     assert (caught.value.purpose, caught.value.ids) == ("evaluation", ("row-1", "row-2"))
     refuse_learned(learned, given[:1], "evaluation")
-    refuse_learned(np.zeros(0, dtype=np.uint64), given, "evaluation")
+
+
+def test_what_carries_no_hashes_passes_no_check() -> None:
+    router = attrs.evolve(make_router({"CC": 1.0}), checkpoint_id="abc")
+
+    for learned, value in ((router, "abc"), (np.zeros(0, dtype=np.uint64), "(a router)")):
+        with pytest.raises(ConfigError, match="no hashes") as caught:
+            refuse_learned(learned, rows("Why?"), "evaluation")
+        assert (caught.value.key, caught.value.value) == ("checkpoint", value)
 
 
 def test_the_error_says_what_the_routers_card_says_that_it_learned_from() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provider_server import ProviderServer
 from routesdk import Component, PluginHost, hookimpl
 from routesdk.errors import BackendError, ConfigError, UnknownComponentError
 from routesdk.plugins.model_judge.judge import ModelJudge
@@ -272,15 +273,12 @@ def test_a_judge_keeps_the_contract_with_a_model_that_judges_well() -> None:
 def test_the_bytes_on_the_wire_show_no_more_than_the_three_texts(
     backend: str, client: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in = pytest.importorskip("provider_server")
     pytest.importorskip(client)
-    if backend not in make_host().names("backend"):
-        pytest.skip(f"there is no backend {backend}")
     monkeypatch.setenv("GEMINI_API_KEY", "only-for-this-test")
     texts = ("What is the capital of France?", "Paris", "Lutetia is what I would say.")
     others = ("Which river is the longest?", "the Nile", "No idea at all about rivers.")
 
-    with stand_in.ProviderServer(reply=lambda *_: CORRECT) as server:
+    with ProviderServer(reply=lambda *_: CORRECT) as server:
         asked = {"name": backend, "options": {"base_url": f"{server.url}{path}"}}
         for each in (texts, others):
             judge = make_host().judge("model", model="gemini-2.5-flash", backend=asked)

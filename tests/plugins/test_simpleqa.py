@@ -90,6 +90,11 @@ def test_columns_may_stand_in_another_order_beside_others_and_behind_a_byte_orde
         ("{,Who?,Me\n", 2, "column 'metadata' is no dictionary of plain values"),
         ("[],Who?,Me\n", 2, "column 'metadata' is a list"),
         ("\"{'topic': 7}\",Who?,Me\n", 2, "column 'metadata' has the 'topic' '7'"),
+        (
+            f"{META},{'x' * 131_073},Me\n",
+            2,
+            "a field has more than 131,072 characters: its text is too long",
+        ),
         ("__import__('os'),Who?,Me\n", 2, "column 'metadata' is no dictionary of plain values"),
         (f"{'(' * 5_000},Who?,Me\n", 2, "column 'metadata' is no dictionary of plain values"),
     ],
@@ -228,6 +233,15 @@ class _Handler(BaseHTTPRequestHandler):
         if state.way in ("404", "503"):
             self.send_error(int(state.way))
             return
+        if state.way == "mute":
+            self.wfile.write(b"HTTP/1.1 500\r\nContent-Length: 0\r\n\r\n")
+            return
+        if state.way == "scheme":
+            self.send_response(302)
+            self.send_header("Location", "odd://user:secret@127.0.0.1/?token=secret")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if state.way == "loop":
             self.send_response(302)
             self.send_header("Location", state.url(f"/{state.calls}"))
@@ -318,6 +332,8 @@ def test_a_damaged_copy_in_the_cache_is_replaced(serve: Serve, published: bytes,
         ("404", "answers 404"),
         ("503", "answers 503"),
         ("loop", "answers 302"),
+        ("mute", "answers 500"),
+        ("scheme", "answers 302"),
         ("cut", "broke off|only"),
         ("long", "more than"),
         ("wrong", "is not the published file: its SHA-256"),
@@ -349,6 +365,37 @@ def test_a_server_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be reached") as caught:
         list(build(url="http://user:hush@127.0.0.1:9/x.csv", cache=str(tmp_path)).examples())
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:secret@127.0.0.1:port/x.csv",
+        "http://127.0.0.1:9/a b?token=secret",
+        "http://user:secret@[::1/x.csv?token=secret",
+        "http://user:sec\nret@127.0.0.1:9/?secret",
+    ],
+)
+def test_an_address_that_cannot_be_read_gets_no_secret_out(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        fetch(url, tmp_path, timeout_s=0.3)
+
+    assert caught.value.key == "url"
+    assert "secret" not in str(caught.value) and "sec\nret" not in str(caught.value)
+    # A traceback does not show what the library said either.
+    assert caught.value.__suppress_context__
+
+
+def test_metadata_whose_error_says_nothing_is_refused_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(text: str) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr("ast.literal_eval", fail)
+
+    with pytest.raises(DatasetError, match="plain values: MemoryError"):
+        list(build(file=str(write(tmp_path, f"{HEADER}{META},Who?,Me\n"))).examples())
 
 
 def test_a_folder_that_cannot_be_written_is_named(serve: Serve, published: bytes, tmp_path: Path) -> None:

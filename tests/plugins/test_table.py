@@ -192,3 +192,21 @@ def test_anything_but_one_grade_a_tier_is_refused(grades: tuple[Grade, ...]) -> 
         with pytest.raises(ConfigError) as caught:
             call(grades)
         assert caught.value.key == "grades"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tiers", ["medium", "large"]),
+        ("tiers", ["small", "big", "huge"]),
+        ("tiers", []),
+        ("policies", POLICIES),
+        ("cells", CELLS),
+        ("default", "Stay"),
+    ],
+)
+def test_nothing_beside_a_file_is_passed_over(tmp_path: Path, key: str, value: object) -> None:
+    file = tmp_path / "matrix.toml"
+    file.write_text(toml(CELLS))
+
+    assert key in refused(file=str(file), **{key: value}).key

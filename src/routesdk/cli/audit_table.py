@@ -39,6 +39,8 @@ def print_audit(found: JudgeAudit, data: AuditData) -> None:
         out.print(f"[yellow]{count:,} x unscored: {printable(reason, 120)}[/]")
     if found.reasons:
         out.print(_reasons(found))
+    if found.ended:
+        out.print(f"[red]the audit ended early; above is what was graded: {printable(found.ended, 300)}[/]")
     for probe in found.probes:
         _print_probe(out, probe, data)
     out.print()
@@ -96,6 +98,10 @@ def _reasons(found: JudgeAudit) -> Table:
 
 def _print_probe(out: Console, probe: Probe, data: AuditData) -> None:
     share = probe.share
+    if probe.unasked:
+        out.print(f"[yellow]{probe.unasked:,} answers left out of the next: the judge could not be asked[/]")
+    if share is None:
+        return
     out.print(
         f"\n[bold]{_WHAT[probe.name]}[/] moved {probe.moved:,} of {probe.rows:,} verdicts: "
         f"{share.value:.2%} \\[{share.low:.2%}, {share.high:.2%}]"

@@ -13,7 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from routesdk.cli.audit_table import print_audit
-from routesdk.cli.console import errors
+from routesdk.cli.console import errors, printable
 from routesdk.cli.part import option_value
 from routesdk.config import load_config
 from routesdk.dataset import Fields, read_examples
@@ -21,7 +21,7 @@ from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.pipeline.audit import AuditSettings, audit_judge, count_calls
 from routesdk.pipeline.yardstick import AuditData, read_audit
-from routesdk.protocols import Judge
+from routesdk.protocols import Judge, PromptedJudge
 from routesdk.structure import unstructure
 from routesdk.types import PartConfig
 
@@ -60,14 +60,23 @@ def audit(
         read_examples(data, fields=Fields(query=query_field), require_outcomes=True), limit=limit
     )
     settings = AuditSettings(concurrency=concurrency, probe_rows=probe_rows, resamples=resamples, seed=seed)
+    ended = False
     for name, built in judges:
-        with _bar(name, count_calls(built, rows, settings)) as progress:
+        calls = count_calls(built, rows, settings)
+        if isinstance(built, PromptedJudge):
+            more = "and again where a reply cannot be read or a call fails"
+            errors().print(f"{printable(name)} asks its model {calls:,} times, {more}", soft_wrap=True)
+        with _bar(name, calls) as progress:
             found = audit_judge(name, built, rows, settings, progress=progress.tick)
+        ended = ended or bool(found.ended)
         if as_json:
             record = {"data": _counts(data, rows), **unstructure(found)}
             sys.stdout.write(json.dumps(record) + "\n")
         else:
             print_audit(found, rows)
+    if ended:
+        errors().print("an audit ended early: see what ended it in its report")
+        raise typer.Exit(2)
 
 
 class _Ticker:

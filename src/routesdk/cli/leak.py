@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
-from routesdk.cli.console import console, errors, printable
+from routesdk.cli.console import console, printable
 from routesdk.cli.rows import open_file
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from routesdk.pipeline.leak import Leak
 
 _SHOWN_CHARACTERS = 90
+# 1 and 2 say that the check could not be made: a build must tell them from a leak.
+_LEAK = 3
 _HELP_FILE = "JSONL rows, SimpleQA's CSV, or a question a line."
 _HELP_CHECKPOINT = "List the rows that this checkpoint learned from: a bundled name, a folder, or a Hub id."
 
@@ -33,7 +35,7 @@ def leak_check(
     as_json: bool = typer.Option(False, "--json", help="One JSON object a pair or row, for machines."),
     limit: int = typer.Option(20, min=1, help="Pairs or rows to print; --json gives all."),
 ) -> None:
-    """Report exact and near duplicates across two files; exit code 1 where there are any."""
+    """Report exact and near duplicates across two files; exit code 3 where there are any."""
     given = [name for name, on in (("OTHER", other), ("--split", split), ("--checkpoint", checkpoint)) if on]
     if len(given) > 1:
         raise ConfigError(given[1], "given", f"was given beside {given[0]}", "Give one of the two.")
@@ -42,7 +44,7 @@ def leak_check(
     else:
         found = _pairs(_leaks(file, other, (test_share, seed) if split else None), as_json, limit)
     if found:
-        raise typer.Exit(1)
+        raise typer.Exit(_LEAK)
 
 
 def _leaks(file: Path, other: Path | None, split: tuple[float, int] | None) -> tuple[Leak, ...]:
@@ -88,11 +90,12 @@ def _pairs(leaks: tuple[Leak, ...], as_json: bool, limit: int) -> bool:
 
 def _learned(file: Path, checkpoint: str, as_json: bool, limit: int) -> bool:
     """Print the rows that a checkpoint learned from; tell whether there are any."""
-    from routesdk.pipeline.leak import find_learned, learned_sets
+    from routesdk.pipeline.leak import find_learned, learned_sets, require_hashes
     from routesdk.router import Router
 
     host = PluginHost()
     router = Router.from_pretrained(checkpoint, host=host)
+    require_hashes(router, checkpoint)
     rows = 0
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("id", "text"):
@@ -104,8 +107,6 @@ def _learned(file: Path, checkpoint: str, as_json: bool, limit: int) -> bool:
         elif rows <= limit:
             table.add_row(printable(example.id, 24), printable(example.query.text, _SHOWN_CHARACTERS))
     name = printable(checkpoint)
-    if not len(router.training_hashes()):
-        errors().print(f"{name} carries no hashes of what it learned from: nothing can be told")
     if as_json:
         return rows > 0
     if not rows:

@@ -41,6 +41,11 @@ def split(
         errors().print(
             f"not every row has an outcome of {printable(', '.join(tier))}: no joint cells to balance"
         )
+    for part in files:
+        if not division.size(part):
+            errors().print(
+                f"the {part} part is empty: give more rows, or another --test-share", soft_wrap=True
+            )
     _print(division)
     for part, path in files.items():
         console().print(f"{part}: {division.size(part)} rows in {printable(str(path))}", soft_wrap=True)

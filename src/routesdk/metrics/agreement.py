@@ -1,11 +1,15 @@
 """How far two raters agree: share, Cohen's kappa and the table behind them, with intervals.
 
+Where all rows agree or none does, every resample is the same, and the bootstrap would claim
+to be certain. Wilson's score interval over the groups takes its place.
+
 Answers to one question are not independent: what is hard to judge about it is hard for all
 of them. Intervals therefore draw whole groups of rows anew, such as the questions.
 
 Source: Cohen, A Coefficient of Agreement for Nominal Scales, Educational and Psychological
 Measurement 20 (1960), 37-46, for kappa; Davison and Hinkley, Bootstrap Methods and their
-Application (1997), section 3.8, for drawing groups.
+Application (1997), section 3.8, for drawing groups; Wilson, Probable Inference, the Law of
+Succession, and Statistical Inference, JASA 22 (1927), 209-212.
 """
 
 from __future__ import annotations
@@ -17,10 +21,13 @@ import attrs
 import numpy as np
 
 from routesdk.errors import MetricError
-from routesdk.metrics.intervals import DEFAULT_RESAMPLES, Interval, Statistic, bootstrap_interval
+from routesdk.metrics.intervals import DEFAULT_RESAMPLES, Interval, Statistic, bootstrap_interval, wilson
 
 if TYPE_CHECKING:
     from routesdk.metrics._input import Floats
+
+
+_KAPPA = "Cohen's kappa"
 
 
 @attrs.frozen
@@ -77,10 +84,10 @@ def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float:
         MetricError: There are no rows, not as many of one as of the other, or both raters
             gave one and the same category to all of them.
     """
-    names, codes = _coded("Cohen's kappa", first, second)
+    names, codes = _coded(_KAPPA, first, second)
     value = float(_kappa(_tables(codes, np.zeros(len(codes), dtype=np.intp), len(names)))[0])
     if np.isnan(value):
-        raise MetricError("Cohen's kappa", f"both raters gave {names[0]!r} to every row")
+        raise MetricError(_KAPPA, f"both raters gave {names[0]!r} to every row")
     return value
 
 
@@ -132,9 +139,7 @@ def kappa_interval(
         MetricError: As for `cohens_kappa`; or kappa is undefined on half of the resamples or
             more; or an argument is out of range.
     """
-    return _bounded(
-        "Cohen's kappa", _kappa, (first, second), groups, resamples=resamples, seed=seed, level=level
-    )
+    return _bounded(_KAPPA, _kappa, (first, second), groups, resamples=resamples, seed=seed, level=level)
 
 
 def _bounded(
@@ -160,6 +165,14 @@ def _bounded(
     interval = bootstrap_interval(
         metric, statistic, len(numbers), resamples=resamples, seed=seed, level=level
     )
+    if interval.low == interval.high:
+        whole = tables.sum(axis=0, keepdims=True)
+        low, high = wilson(float(_share(whole)[0]), len(numbers), level)
+        if metric == _KAPPA:
+            # Every resample agrees fully: what chance brings stays, and the share is what may be less.
+            expected = _expected(whole)
+            low, high = (low - expected) / (1 - expected), interval.high
+        interval = attrs.evolve(interval, low=min(low, interval.low), high=max(high, interval.high))
     return attrs.evolve(interval, rows=len(codes))
 
 
@@ -193,6 +206,12 @@ def _tables(
 def _share(tables: Floats) -> Floats:
     size = round(tables.shape[1] ** 0.5)
     return np.asarray(tables[:, :: size + 1].sum(axis=1) / tables.sum(axis=1), dtype=np.float64)
+
+
+def _expected(tables: Floats) -> float:
+    size = round(tables.shape[1] ** 0.5)
+    shares = (tables[0] / tables[0].sum()).reshape(size, size)
+    return float((shares.sum(axis=1) * shares.sum(axis=0)).sum())
 
 
 def _kappa(tables: Floats) -> Floats:

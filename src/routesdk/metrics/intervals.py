@@ -6,7 +6,9 @@ the percentile interval.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
@@ -187,6 +189,26 @@ def summarise(
         seed=seed,
         rows=rows,
     )
+
+
+def wilson(share: float, rows: int, level: float = 0.95) -> tuple[float, float]:
+    """Bound a share with Wilson's score interval, which has a width at 0 and 1, too.
+
+    Args:
+        share: The share that was observed, from 0 to 1.
+        rows: Of how many independent rows.
+        level: Probability to cover, between 0 and 1.
+
+    Returns:
+        The lower and the upper end, from 0 to 1.
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    weight = z * z / rows
+    centre = (share + weight / 2) / (1 + weight)
+    reach = math.sqrt(share * (1 - share) * weight + weight * weight / 4) / (1 + weight)
+    # At the ends the sums are exact but for rounding.
+    low = 0.0 if share == 0.0 else max(0.0, centre - reach)
+    return low, 1.0 if share == 1.0 else min(1.0, centre + reach)
 
 
 def mean_interval(

@@ -67,6 +67,7 @@ class JudgeAudit:
         unscored_reasons: Why answers were left unscored, and how many.
         reasons: The reasons that it gives again and again; empty where each is its own.
         probes: What was tried to move its verdicts.
+        ended: What ended the audit before everything was graded; empty where nothing did.
     """
 
     judge: str
@@ -75,6 +76,7 @@ class JudgeAudit:
     unscored_reasons: Mapping[str, int]
     reasons: tuple[ReasonCount, ...]
     probes: tuple[Probe, ...]
+    ended: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +99,11 @@ class AuditSettings:
 
 
 def count_calls(judge: Judge, data: AuditData, settings: AuditSettings) -> int:
-    """Return how many verdicts an audit of a judge asks for."""
+    """Return how many verdicts an audit of a judge asks for.
+
+    A judge that asks a model makes a call for each, one more where a reply cannot be
+    read, and up to two more for each call that fails in a way that may pass.
+    """
     return len(data.rows) + 2 * _probed(judge, data, settings)
 
 
@@ -111,6 +117,9 @@ def audit_judge(
 ) -> JudgeAudit:
     """Audit one judge.
 
+    An audit that a refused key or an outage ends early reports what was graded until
+    then, and says in `ended` what ended it.
+
     Args:
         name: Its name, for the report.
         judge: The judge.
@@ -119,13 +128,15 @@ def audit_judge(
         progress: Called after each verdict.
 
     Raises:
-        BackendError: A model could not be asked, on row after row.
+        BackendError: A model could not be asked, and nothing at all was graded.
         JudgeError: The judge broke its contract.
         ConfigError: An event loop is running in this thread.
     """
     _not_in_a_loop()
     grading = Grading(name=name, judge=judge, concurrency=settings.concurrency, progress=progress)
     said, probes = _isolated(grading, data, settings)
+    if grading.ended is not None and not any(isinstance(each, Verdict) for each in said):
+        raise grading.ended
     rows_of: dict[str, list[int]] = {}
     for at, row in enumerate(data.rows):
         rows_of.setdefault(row.system, []).append(at)
@@ -136,6 +147,7 @@ def audit_judge(
         unscored_reasons=_unscored(said),
         reasons=_reasons(data, said),
         probes=probes,
+        ended="" if grading.ended is None else str(grading.ended),
     )
 
 
@@ -173,6 +185,8 @@ async def _passes(grading: Grading, data: AuditData, settings: AuditSettings) ->
     renamed = [named(data.rows[at].item, number) for number, at in enumerate(order)]
     probes = []
     for probe, variants in (("order", again), ("name", renamed)) if order else ():
+        if grading.ended is not None:
+            break
         after = await grading.all([item for item, _ in variants])
         found = compare_probe(
             probe,

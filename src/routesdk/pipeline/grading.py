@@ -14,6 +14,10 @@ from routesdk.types import Unscored, Verdict
 PAUSES_S = (1.0, 4.0)
 """Seconds before each further attempt at a call that failed in a way that may pass."""
 
+LONGEST_PAUSE_S = 60.0
+"""Seconds that a provider's own wish for a pause is followed at most."""
+
+_UNASKED = "the judge could not be asked: "
 # So many failures with nothing between them are an outage: going on would only cost time.
 _OUTAGE = 8
 
@@ -47,6 +51,7 @@ class Grading:
         concurrency: Answers that a judge that asks a model grades at once.
         progress: Called after each answer.
         pauses_s: Seconds to wait before each further attempt at a call that may succeed later.
+        ended: What ended the work before all was graded; None where nothing did.
     """
 
     name: str
@@ -54,13 +59,16 @@ class Grading:
     concurrency: int = 8
     progress: Callable[[], object] | None = None
     pauses_s: Sequence[float] = PAUSES_S
+    ended: BackendError | None = attrs.field(default=None, init=False)
     _failures: int = attrs.field(default=0, init=False)
 
     async def all(self, items: Sequence[Item]) -> list[Verdict | Unscored]:
         """Grade answers, and return the verdicts in their order.
 
+        Where the provider refuses the key or fails on row after row, nothing more is
+        asked: `ended` says why, what was graded is kept, and the rest is `Unscored`.
+
         Raises:
-            BackendError: The provider refuses the key, or fails on row after row.
             JudgeError: The judge returned no verdict.
         """
         at_once = self.concurrency if isinstance(self.judge, PromptedJudge) else 1
@@ -74,12 +82,15 @@ class Grading:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return [found[index] for index in range(len(items))]
+        rest = Unscored(f"{_UNASKED}the audit had ended")
+        return [found.get(index, rest) for index in range(len(items))]
 
     async def _work(
         self, waiting: Iterator[int], items: Sequence[Item], found: dict[int, Verdict | Unscored]
     ) -> None:
         for index in waiting:
+            if self.ended is not None:
+                return
             found[index] = await self._one(items[index])
             if self.progress is not None:
                 self.progress()
@@ -93,7 +104,8 @@ class Grading:
                 pause_s = next(pauses_s, None) if error.retryable else None
                 if pause_s is None:
                     return self._given_up(error)
-                await asyncio.sleep(max(pause_s, error.retry_after_s or 0.0))
+                wished_s = min(error.retry_after_s or 0.0, LONGEST_PAUSE_S)
+                await asyncio.sleep(max(pause_s, wished_s))
                 continue
             if not isinstance(said, (Verdict, Unscored)):
                 raise JudgeError(self.name, f"it returned {type(said).__name__}, not a Verdict or Unscored")
@@ -103,5 +115,10 @@ class Grading:
     def _given_up(self, error: BackendError) -> Unscored:
         self._failures += 1
         if error.denied or self._failures >= _OUTAGE:
-            raise error
-        return Unscored(f"the judge could not be asked: {error.problem}")
+            self.ended = self.ended or error
+        return Unscored(f"{_UNASKED}{error.problem}")
+
+
+def is_unasked(said: Verdict | Unscored) -> bool:
+    """Tell whether there is no verdict because the judge's model could not be asked."""
+    return isinstance(said, Unscored) and said.reason.startswith(_UNASKED)

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from routesdk.errors import LeakError
+from routesdk.errors import ConfigError, LeakError
 from routesdk.pipeline.division import TEST, TRAIN, Division
 from routesdk.pipeline.duplicates import near_duplicates
 from routesdk.pipeline.fingerprint import query_hash
@@ -103,9 +103,11 @@ def refuse_learned(learned: Router | Hashes, examples: Iterable[Example], purpos
         purpose: What they are meant for, such as `evaluation`.
 
     Raises:
+        ConfigError: There are no hashes of what was learned from, so that nothing can be told.
         LeakError: There are such rows. It names them, and for a router the sets that its
             card says it was trained on.
     """
+    require_hashes(learned)
     ids = tuple(example.id for example in find_learned(learned, examples))
     if not ids:
         return
@@ -113,6 +115,25 @@ def refuse_learned(learned: Router | Hashes, examples: Iterable[Example], purpos
         name = f"the checkpoint {learned.checkpoint_id}" if learned.checkpoint_id else "the router"
         raise LeakError(purpose, ids, name, learned_sets(learned))
     raise LeakError(purpose, ids, "the router")
+
+
+def require_hashes(learned: Router | Hashes, name: str = "") -> None:
+    """Refuse a router that carries no hashes: it would pass every check, whatever it learned from.
+
+    Args:
+        learned: The router, or its hashes.
+        name: What to call it in the error; its checkpoint's id where left out.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    hashes = learned.training_hashes() if isinstance(learned, Router) else learned
+    if not len(hashes):
+        known = learned.checkpoint_id if isinstance(learned, Router) else ""
+        shown = name or known or "(a router)"
+        problem = "carries no hashes of what it learned from: nothing can be told"
+        fix = "Use a checkpoint that was saved with them, or compare files with `routesdk leak-check`."
+        raise ConfigError("checkpoint", shown, problem, fix)
 
 
 def learned_sets(router: Router) -> tuple[str, ...]:

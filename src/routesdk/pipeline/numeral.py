@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 _CARDINALS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
 sixteen seventeen eighteen nineteen"""
@@ -24,9 +25,15 @@ _MONTH = {name: place for place, name in enumerate(_MONTHS.split(), start=1) if 
     name[:3]: place for place, name in enumerate(_MONTHS.split(), start=1) if name not in ("may", "march")
 }
 _DIGITS = re.compile(r"(\d+(?:\.\d+)?)(?:st|nd|rd|th|s|k|m|km|kg|cm|mm|ft)?")
+_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})")
+_CENTURIES = frozenset(("century", "centuries", "millennium"))
+# Words in -s that count nothing: "three is right".
+_VERBS_TEXT = "is was has comes does seems makes gives stands fits yes this its as"
+_VERBS = frozenset(_VERBS_TEXT.split())
 _THOUSANDS = re.compile(r"(?<=\d)[,\u00a0\u202f' ](?=\d{3}(?!\d))")
 
 # "one" and "first" are said of anything, and so say nothing of a number.
+_LONGEST_SCALED = 12
 _EMPTY = {"one", "first"}
 # In "a second step" an ordinal tells no number either; beside another number or a month it may.
 _WEAK = {"second", "third"}
@@ -47,10 +54,13 @@ def read_numbers(words: Sequence[str]) -> frozenset[str]:
         The numbers as digits without leading zeros; months as the numbers of the year's.
     """
     found: set[str] = set()
-    for word in words:
+    words = [*_without_centuries(words)]
+    for place, word in enumerate(words):
         digits = _DIGITS.fullmatch(word)
         if digits is not None:
-            found.add(_plain(digits[1]))
+            found.add(_scaled(digits[1], words[place + 1] if place + 1 < len(words) else ""))
+        elif (date := _DATE.fullmatch(word)) is not None:
+            found.update(_plain(part) for part in date.groups())
         elif word in _MONTH:
             found.add(str(_MONTH[word]))
     found.update(str(value) for run in _runs(words) for value in _values(run))
@@ -64,7 +74,31 @@ def read_numbers(words: Sequence[str]) -> frozenset[str]:
 def is_number(word: str) -> bool:
     """Tell whether a word is a number or a month, in digits or letters."""
     known = word in _UNITS or word in _TEN or word in _SCALES or word in _MONTH
-    return known or _DIGITS.fullmatch(word) is not None
+    return known or (word[:1].isdigit() and bool(_DIGITS.fullmatch(word) or _DATE.fullmatch(word)))
+
+
+def without_counts(words: Sequence[str]) -> list[str]:
+    """Leave out the small number words that count something, as in "takes three steps" or "two facts"."""
+    return [
+        word
+        for word, following in zip(words, [*words, ""][1:], strict=True)
+        if not (word in _UNITS and following.endswith("s") and following not in _VERBS | _SCALES.keys())
+    ]
+
+
+def _without_centuries(words: Sequence[str]) -> Iterator[str]:
+    """Leave out the number of a century: it is none of a year or a day."""
+    for place, word in enumerate(words):
+        if not (place + 1 < len(words) and words[place + 1] in _CENTURIES and is_number(word)):
+            yield word
+
+
+def _scaled(digits: str, following: str) -> str:
+    """Return digits in plain form, times the scale that follows: 3 million is 3000000."""
+    scale = _SCALES.get(following, 1)
+    if scale == 1 or len(digits) > _LONGEST_SCALED:
+        return _plain(digits)
+    return _plain(format(Decimal(digits) * scale, "f"))
 
 
 def _plain(digits: str) -> str:

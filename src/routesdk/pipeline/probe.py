@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import compress
+from typing import TypeVar
 
 import attrs
 
 from routesdk.metrics import Interval, agreement_interval
-from routesdk.pipeline.grading import Item
+from routesdk.pipeline.grading import Item, is_unasked
 from routesdk.pipeline.yardstick import AuditRow
 from routesdk.types import Unscored, Verdict
+
+Kept = TypeVar("Kept")
 
 _FRAMES = (
     "As {name}, I can say this: {answer}",
@@ -51,16 +55,18 @@ class Probe:
     Attributes:
         name: `order` or `name`.
         rows: Verdicts that were compared.
+        unasked: Rows left out, since the judge's model could not be asked with or without the change.
         moved: How many differed.
-        share: The share that differed, from 0 to 1, with its interval.
+        share: The share that differed, from 0 to 1, with its interval; None where none was compared.
         examples: The first of them.
     """
 
     name: str
     rows: int
     moved: int
-    share: Interval
+    share: Interval | None
     examples: tuple[Moved, ...]
+    unasked: int = 0
 
 
 def label_of(said: Verdict | Unscored) -> str:
@@ -96,6 +102,9 @@ def compare_probe(
 ) -> Probe:
     """Compare verdicts before and after a change, row by row.
 
+    An outage moves no verdict: a row that the judge could not be asked about, on
+    either side, is left out and counted.
+
     Args:
         name: The probe's name.
         before: Verdicts without the change, (rows,).
@@ -106,6 +115,12 @@ def compare_probe(
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
     """
+    asked = [not (is_unasked(one) or is_unasked(two)) for one, two in zip(before, after, strict=True)]
+    unasked = len(asked) - sum(asked)
+    numbers, changes, rows = _kept(numbers, asked), _kept(changes, asked), _kept(rows, asked)
+    before, after = _kept(before, asked), _kept(after, asked)
+    if not rows:
+        return Probe(name=name, rows=0, moved=0, share=None, examples=(), unasked=unasked)
     pairs = [(label_of(one), label_of(two)) for one, two in zip(before, after, strict=True)]
     moved = [
         Moved(
@@ -127,4 +142,15 @@ def compare_probe(
     share = attrs.evolve(
         same, metric="share moved", value=1 - same.value, low=1 - same.high, high=1 - same.low
     )
-    return Probe(name=name, rows=len(pairs), moved=len(moved), share=share, examples=tuple(moved[:_SHOWN]))
+    return Probe(
+        name=name,
+        rows=len(pairs),
+        moved=len(moved),
+        share=share,
+        examples=tuple(moved[:_SHOWN]),
+        unasked=unasked,
+    )
+
+
+def _kept(column: Sequence[Kept], asked: Sequence[bool]) -> Sequence[Kept]:
+    return list(compress(column, asked))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import attrs
 
 from routesdk.lexicon import fold
-from routesdk.pipeline.numeral import is_number, read_numbers, without_thousands_marks
+from routesdk.pipeline.numeral import is_number, read_numbers, without_counts, without_thousands_marks
 from routesdk.types import Query, QueryLike
 
 _WORD = re.compile(r"(?:(?P<start>^|[.!?:;]\s+|[\n•]\s*)[\"'“”‘(\[]{0,3})?(?P<word>\w+(?:\.\d+)*)")
@@ -43,16 +44,23 @@ _SHORTEST_NAME = 3
 _SHORTEST_COMPACT = 6
 # Shorter words have no endings, and a letter more or less makes another word of them.
 _SHORTEST_VARIED, _LONGEST_ENDING = 5, 3
+_FEW, _MOST_EDITS, _LONGEST_EDITED = 16, 50, 30
+# Characters that are compared of a reason, of a query, of a reference, and of all answers together: the
+# check runs between two answers of a model, and must not hold the others up. Head and tail are kept.
+_LONGEST_REASON, _LONGEST_QUERY, _LONGEST_REFERENCE, _LONGEST_ANSWERS = 2_000, 2_400, 1_500, 6_000
+_MOST_ANSWERS = 100
+_OPTION = re.compile(r"\W*([A-Z])\W*")
 
 
 class _Words:
     """Words to look for others among, up to an ending or a typo behind the first letter."""
 
-    __slots__ = ("_by_letter", "_exact")
+    __slots__ = ("_by_letter", "_exact", "_index")
 
     def __init__(self, words: Iterable[str]) -> None:
         self._exact = frozenset(words)
         self._by_letter: dict[str, list[str]] = {}
+        self._index: tuple[frozenset[str], dict[str, list[str]]] | None = None
         for word in self._exact:
             if len(word) >= _SHORTEST_VARIED:
                 self._by_letter.setdefault(word[0], []).append(word)
@@ -61,7 +69,42 @@ class _Words:
         if word in self._exact:
             return True
         near = self._by_letter.get(word[0], ()) if len(word) >= _SHORTEST_VARIED else ()
-        return any(_alike(word, other) for other in near)
+        # Few are compared one by one; among many an index finds those that can be alike.
+        return any(_alike(word, other) for other in near) if len(near) <= _FEW else self._indexed(word)
+
+    def holds(self, word: str) -> bool:
+        """Tell whether the very word is there."""
+        return word in self._exact
+
+    def _indexed(self, word: str) -> bool:
+        if self._index is None:
+            stems: set[str] = set()
+            edits: dict[str, list[str]] = {}
+            for other in (other for near in self._by_letter.values() for other in near):
+                stems.update(_stems(other))
+                for key in _deletions(other):
+                    edits.setdefault(key, []).append(other)
+            self._index = frozenset(stems), edits
+        known, shortened = self._index
+        if is_number(word):
+            return False
+        if word in known or not self._exact.isdisjoint(_stems(word)):
+            return True
+        return any(
+            _alike(word, other) for key in _deletions(word) for other in shortened.get(key, ())[:_MOST_EDITS]
+        )
+
+
+def _stems(word: str) -> list[str]:
+    """List a word without its last letters, as far as they may be an ending."""
+    return [word[:-cut] for cut in range(1, _LONGEST_ENDING + 1) if len(word) - cut >= _SHORTEST_VARIED]
+
+
+def _deletions(word: str) -> list[str]:
+    """List a word, and it without one letter behind the first: one edit apart means one in common."""
+    if len(word) > _LONGEST_EDITED:
+        return []
+    return [word, *(word[:at] + word[at + 1 :] for at in range(1, len(word)))]
 
 
 @attrs.frozen
@@ -92,8 +135,11 @@ def leaked(reason: str, query: QueryLike, reference: str | None, answers: Sequen
     endings and a typo; a name of it; its numbers, also as words, and dates in another
     form; of longer texts also a quotation, or most of their words. Words and numbers
     that the query itself says do not count, unless a sentence says that they are the
-    answer. A paraphrase ("the capital of France" for Paris) is not found; nor is a part of
-    a text in a script without blanks between words.
+    answer; nor does a small number word that counts something ("takes three steps").
+    Of long texts the first two thirds and the last third of a few thousand characters
+    are compared, and of more than 100 answers the first 100, so that any check takes a
+    few milliseconds. A paraphrase ("the capital of France" for Paris) is not found; nor
+    is a part of a text in a script without blanks between words.
 
     Args:
         reason: What an analyst wrote.
@@ -105,13 +151,22 @@ def leaked(reason: str, query: QueryLike, reference: str | None, answers: Sequen
         The problem in a sentence; empty where there is none.
     """
     asked = Query.of(query)
-    said = _read(" \n".join([asked.text, *(turn.content for turn in asked.messages)]))
-    wrote = _read(reason)
+    conversation = _cut(" \n".join([asked.text, *(turn.content for turn in asked.messages)]), _LONGEST_QUERY)
+    reason = _cut(reason, _LONGEST_REASON)
+    said = _read(conversation)
+    wrote = _read(reason, counting=False)
     cue = _CUE.search(reason)
     claimed = _read(cue[1]) if cue is not None else None
-    texts = [("the reference", reference or "", True)]
-    texts += [(f"answer {place}", answer, False) for place, answer in enumerate(answers, start=1)]
+    answers = answers[:_MOST_ANSWERS]
+    share = _LONGEST_ANSWERS // max(1, len(answers))
+    texts = [("the reference", _cut(reference or "", _LONGEST_REFERENCE), True)]
+    texts += [
+        (f"answer {place}", _cut(answer, share), False) for place, answer in enumerate(answers, start=1)
+    ]
     for name, text, short in texts:
+        option = _OPTION.fullmatch(text)
+        if option is not None and _chosen(option[1], reason, conversation):
+            return f"the reason gives {name} away: it says {option[1]!r}"
         given = _read(text)
         if not given.words:
             continue
@@ -124,15 +179,34 @@ def leaked(reason: str, query: QueryLike, reference: str | None, answers: Sequen
     return ""
 
 
+def _cut(text: str, most: int) -> str:
+    """Return the head and the tail of a text that is longer than so many characters."""
+    tail = most // 3
+    return text if len(text) <= most else f"{text[: most - tail]} \n{text[len(text) - tail :]}"
+
+
+def _chosen(letter: str, reason: str, conversation: str) -> bool:
+    """Tell whether a reason names the option that is right; a letter that the query lacks needs no cue."""
+    words = r"[Oo]ption|[Cc]hoice|[Aa]nswer(?: is|:)?|[Ll]etter|[Pp]ick|[Cc]hoose"
+    cue = rf"\b(?:{words})\s*[\"'(\[]{{0,2}}{letter}\b"
+    said = (
+        rf"(?<![\w'])[\"'(\[]{{0,2}}{letter}[\"')\]]{{0,2}} (?:is|was|would be) (?:right|correct|true|the)\b"
+    )
+    if re.search(f"{cue}|{said}", reason):
+        return True
+    alone = rf"(?<![\w.'’]){letter}(?![\w.'’])"
+    return letter not in "AI" and not re.search(alone, conversation) and bool(re.search(alone, reason))
+
+
 def _shared(wrote: _Text, said: _Text, given: _Text, terse: bool) -> str:
     """Name what a reason has of a text that the query has not; empty where there is nothing."""
     name = _shared_name(wrote, said, given)
     if name:
         return repr(name)
-    numbers = _shared_numbers(wrote, said, given, terse)
+    own = _own(given, said)
+    numbers = _shared_numbers(wrote, said, given, terse, bare=not own)
     if numbers:
         return " and ".join(sorted(numbers))
-    own = _own(given, said)
     if terse and own and all(word in wrote.telling for word in own):
         return repr(" ".join(own))
     long_enough = len(given.compact) >= (2 if _is_unspaced(given.compact) else _SHORTEST_COMPACT)
@@ -141,7 +215,7 @@ def _shared(wrote: _Text, said: _Text, given: _Text, terse: bool) -> str:
     held = [word for word in own if word in wrote.telling]
     if len(held) >= max(_REPEATED_WORDS, _REPEATED_SHARE * len(own)):
         return f"most of its words ({', '.join(held[:5])})"
-    return _quotation(wrote, said, given)
+    return _quotation(wrote, given, frozenset(own))
 
 
 def _own(given: _Text, said: _Text | None) -> list[str]:
@@ -149,7 +223,7 @@ def _own(given: _Text, said: _Text | None) -> list[str]:
     return [
         word
         for word in dict.fromkeys(given.words)
-        if _is_telling(word) and len(word) > 1 and (said is None or word not in said.telling)
+        if given.telling.holds(word) and len(word) > 1 and (said is None or word not in said.telling)
     ]
 
 
@@ -168,19 +242,23 @@ def _shared_name(wrote: _Text, said: _Text, given: _Text) -> str:
     return ""
 
 
-def _shared_numbers(wrote: _Text, said: _Text, given: _Text, terse: bool) -> frozenset[str]:
-    """Return numbers of a text that a reason has: telling ones, or all of a terse text."""
+def _shared_numbers(wrote: _Text, said: _Text, given: _Text, terse: bool, *, bare: bool) -> frozenset[str]:
+    """Return numbers of a text that a reason has: telling ones, or all of a terse text.
+
+    Args:
+        wrote: The reason.
+        said: The query.
+        given: The text.
+        terse: Whether it is short.
+        bare: Whether it has no word of its own beside its numbers.
+    """
     own = given.numbers - said.numbers
     held = own & wrote.numbers
     telling = frozenset(number for number in held if len(number) >= (2 if terse else 3))
     if telling:
         # Of a date the year or the day alone is half the answer.
         return telling
-    return (
-        held
-        if terse and held and held == own and len(held) >= (1 if not _own(given, said) else 2)
-        else frozenset()
-    )
+    return held if terse and held and held == own and len(held) >= (1 if bare else 2) else frozenset()
 
 
 def _stated(claimed: _Text, given: _Text) -> str:
@@ -192,10 +270,9 @@ def _stated(claimed: _Text, given: _Text) -> str:
     return ""
 
 
-def _quotation(wrote: _Text, said: _Text, given: _Text) -> str:
+def _quotation(wrote: _Text, given: _Text, own: frozenset[str]) -> str:
     width = _QUOTED_WORDS
     runs = {given.words[at : at + width] for at in range(len(given.words) - width + 1)}
-    own = set(_own(given, said))
     for at in range(len(wrote.words) - width + 1):
         run = wrote.words[at : at + width]
         if run in runs and len(own.intersection(run)) >= 2:
@@ -223,13 +300,19 @@ def _one_edit(short: str, long: str) -> bool:
     return short[at + 1 :] == long[at + 1 :] or swapped
 
 
-def _read(text: str) -> _Text:
+def _read(text: str, *, counting: bool = True) -> _Text:
+    """Take a text apart.
+
+    Args:
+        text: The text.
+        counting: Whether a small number word in front of what it counts is a number of it.
+    """
     plain = without_thousands_marks(_POSSESSIVE.sub("", text))
     words: list[str] = []
     names: set[str] = set()
     openers: set[str] = set()
     for written, starts in _words(plain):
-        word = _bare(written)
+        word = _bare_word(written) if len(written) <= _LONGEST_EDITED else _bare(written)
         words.append(word)
         if written[0].isupper():
             (openers if starts else names).add(word)
@@ -238,8 +321,8 @@ def _read(text: str) -> _Text:
         telling=_Words(word for word in words if _is_telling(word)),
         names=frozenset(names),
         openers=frozenset(openers),
-        numbers=read_numbers(words),
-        compact="".join(char for char in _bare(plain) if char.isalnum()),
+        numbers=read_numbers(words if counting else without_counts(words)),
+        compact="".join(words).replace(".", ""),
     )
 
 
@@ -249,6 +332,11 @@ def _words(text: str) -> Iterator[tuple[str, bool]]:
         for place, part in enumerate(found["word"].split("_")):
             if part:
                 yield part, found["start"] is not None and place == 0
+
+
+@lru_cache(maxsize=8192)
+def _bare_word(word: str) -> str:
+    return _bare(word)
 
 
 def _bare(text: str) -> str:

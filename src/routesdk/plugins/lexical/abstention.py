@@ -23,16 +23,40 @@ _FROM_A_WORD = "|".join(line for line in _FOLDED if not _UNSPACED.search(line))
 _FIND = re.compile(rf"\b(?:{_FROM_A_WORD})|{_ANYWHERE}")
 # A sentence that declines is near the beginning or the end; a megabyte between them is an answer.
 _SPAN = 4000
+_LATER = 200
 _GUESSES = (
     r"probably|most likely|i believe|i think|my best guess|i would guess|perhaps",
     r"vermutlich|wahrscheinlich|probablement|probablemente|probabilmente|provavelmente",
     r"domnivam|pravdepodobne|nejpravdepodobnej|odhad|predpoklad|prawdopodobnie|вероятно",
 )
 _GUESS = re.compile(rf"\b(?:{'|'.join(_GUESSES)})")
+# "I have no doubt" declines nothing, in whatever language.
+_CERTAIN = re.compile(
+    r"\b(?:doubts?|dudas?|zweifel|doutes?|dubbi\w?|duvidas?|pochyb\w*|watpliwosc\w*|сомнени\w)\b"
+)
+_DOUBT_REACH = 20
+# A guess behind a refusal is an answer; advice is none.
+_LATER_GUESS = re.compile(
+    r"\b(?:maybe|perhaps|possibly|probably|most likely|(?:my )?best guess|i(?:'d| would| will|'ll) guess"
+    r"|my guess"
+    r"|but i (?:think|believe)|vielleicht|vermutlich|wahrscheinlich|peut-etre|quizas?|tal vez|forse|talvez)"
+    r"[ ,:]+(?!you\b|try\b|check\b|ask\b|i\b|sie\b|du\b|vous\b|someone\b|there\b)\w"
+)
+# What stands before "but" in the sentence that declines.
+_CLAIM = re.compile(
+    r"\b(?:it|he|she|they|this|that|answer|capital|name)(?: is|'s| was| were| are)"
+    r" (?!not\b|un|hard\b|difficult\b)\w"
+    # Or a bare name or number is all there is.
+    r"|^(?!.*\b(?:sorry|apolog\w*|thanks?|i|i'\w+|we|my|your|questions?|unfortunately|yes|no)\b)"
+    r"[\w'-]+(?: [\w'-]+){0,3},? but\b"
+)
+_BUT_BEFORE = re.compile(r",? (?:but|although|though|yet)\b[^.!?\n]{0,20}$")
+_REQUEST = re.compile(r"please|could you|can you")
 _SENTENCE = re.compile(r"(?<!\b\d)(?<!\b\d\d)(?<!\b[a-z])[.!?](?=\s)|\n")
 
 _CLAUSE = re.compile(
-    rf"{_SENTENCE.pattern}|,\s(?:but|however|although|though|yet|aber|mais|pero|ma|mas|ale|nicméně|но)\b",
+    rf"{_SENTENCE.pattern}|;\s|,\s(?=maybe|perhaps|possibly|probably|my best guess)"
+    r"|,\s(?:but|however|although|though|yet|aber|mais|pero|ma|mas|ale|nicméně|но)\b",
     re.IGNORECASE,
 )
 
@@ -42,24 +66,37 @@ def declines(folded: str) -> tuple[str, int]:
 
     Looks at its first and its last 4,000 characters.
     """
-    found = _FIND.search(folded[:_SPAN])
-    if found is not None:
-        return found[0], found.start()
-    if len(folded) > _SPAN:
-        found = _FIND.search(folded[-_SPAN:])
-        if found is not None:
-            return found[0], len(folded) - _SPAN + found.start()
+    for start in (0, len(folded) - _SPAN) if len(folded) > _SPAN else (0,):
+        for found in _FIND.finditer(folded[start : start + _SPAN]):
+            at = start + found.start()
+            if not _CERTAIN.search(folded, at, at + len(found[0]) + _DOUBT_REACH):
+                return found[0], at
     return "", 0
 
 
-def attempts(folded: str, at: int) -> bool:
-    """Tell whether a text that declines at a place has given an answer before.
+def attempts(folded: str, phrase: str, at: int) -> bool:
+    """Tell whether a text that declines at a place gives an answer all the same.
 
     What is said in its third sentence or later is doubt about an answer; in
-    the second, where the first guesses.
+    the second, where the first guesses, or where it only asks for more. So it
+    is after a claim and "but", and before a guess.
+
+    Args:
+        folded: The answer, folded.
+        phrase: The words that decline.
+        at: Where they begin.
     """
-    ends = [found.start() for found in _SENTENCE.finditer(folded, 0, at)][:2]
-    return len(ends) == 2 or (len(ends) == 1 and bool(_GUESS.search(folded, 0, at)))
+    ends = [found.end() for found in _SENTENCE.finditer(folded, 0, at)][:2]
+    if len(ends) == 2 or (len(ends) == 1 and _GUESS.search(folded, 0, at)):
+        return True
+    if len(ends) == 1 and _REQUEST.match(phrase) and folded[: ends[0]].strip(" .!?\n"):
+        return True
+    opening = folded[ends[-1] if ends else 0 : at]
+    opening = opening.lstrip()
+    if _BUT_BEFORE.search(opening) and _CLAIM.search(opening):
+        return True
+    following = folded[at + len(phrase) : at + len(phrase) + _LATER]
+    return bool(_LATER_GUESS.search(following))
 
 
 def without_refusals(text: str) -> str:

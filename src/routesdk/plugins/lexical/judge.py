@@ -13,6 +13,9 @@ from routesdk.plugins.lexical.reference import LONGEST_WORDS, Reference, read_re
 from routesdk.types import Grade, Unscored, Verdict
 
 _LONGEST_REFUSAL = 4000
+# Of a longer answer the middle is passed over: a long reference's words would be sought in it for seconds.
+_LONGEST, _HEAD = 100_000, 75_000
+_ENDS = " \t\n.\"'"
 _LONGEST_CACHED = 2000
 
 
@@ -44,6 +47,10 @@ class LexicalJudge:
             return Unscored("the reference holds no word and no number")
         if not answer.strip():
             return Verdict(Grade.ABSTAINED, "the answer is empty")
+        if fold(answer).strip(_ENDS) == fold(reference).strip(_ENDS):
+            return Verdict(Grade.CORRECT, "the reference, word for word")
+        if len(answer) > _LONGEST:
+            answer = f"{answer[:_HEAD]}\n{answer[_HEAD - _LONGEST :]}"
         passage = Passage.of(answer)
         asked = (_asked if len(question) <= _LONGEST_CACHED else _asked.__wrapped__)(question)
         found = compare(wanted, asked, passage)
@@ -56,6 +63,6 @@ class LexicalJudge:
             found = compare(wanted, asked, Passage.of(without_refusals(answer)))
         if found.correct:
             return Verdict(Grade.CORRECT, found.rule)
-        if phrase and not attempts(folded, at):
+        if phrase and not attempts(folded, phrase, at):
             return Verdict(Grade.ABSTAINED, "the answer says that it does not know")
         return Verdict(Grade.INCORRECT, found.rule)

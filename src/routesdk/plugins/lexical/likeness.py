@@ -6,6 +6,9 @@ _SHORTEST_STEM = 4
 _SHORTEST_TYPO = 6
 _LONGEST_ENDING = 3
 _LONGEST_WORD = 40
+_COMPOUNDS = frozenset(("ite", "ate", "ide"))
+FEMININE = frozenset(("a", "e", "ia", "ina", "ine", "ette", "elle", "ella"))
+"""Endings that make a woman's name of a man's."""
 _VOWELS = frozenset("aeiou")
 # Letters that languages exchange in one and the same name: Cuba, Kuba; Tolstoy, Tolstoi.
 _SOUNDS = str.maketrans("cywz", "kivs")
@@ -28,16 +31,24 @@ def neighbours(letter: str) -> str:
     return _NEIGHBOURS.get(letter, letter)
 
 
-def alike(word: str, other: str) -> bool:
+def alike(word: str, other: str, *, inflected: bool = True) -> bool:
     """Tell whether two words are one word, up to spelling, its ending or one letter.
 
-    Words that differ in a figure never are.
+    Words that differ in a figure never are, nor are compounds such as nitrite and nitrate.
+
+    Args:
+        word: A word, folded.
+        other: Another.
+        inflected: Whether they may be cases of a name; Daniela is a case of Daniel in
+            Czech, and another person in English.
     """
     if word == other:
         return True
     if not (word.isalpha() and other.isalpha()) or max(len(word), len(other)) > _LONGEST_WORD:
         return False
     if abs(len(word) - len(other)) > _LONGEST_ENDING + 1:
+        return False
+    if _differs(word, other, inflected):
         return False
     short, long = sorted((_sound(word), _sound(other)), key=len)
     common = _common(short, long)
@@ -46,6 +57,17 @@ def alike(word: str, other: str) -> bool:
     return _inflected(short, long, common) or (
         len(short) >= _SHORTEST_TYPO and common >= 1 and _one_letter_apart(short, long, common)
     )
+
+
+def _differs(word: str, other: str, inflected: bool) -> bool:
+    """Tell whether endings make two words of one stem two things."""
+    if word[-3:] != other[-3:] and word[-3:] in _COMPOUNDS and other[-3:] in _COMPOUNDS:
+        return True
+    short, long = sorted((word, other), key=len)
+    if not long.startswith(short):
+        return False
+    # Niger and Nigeria; no language's case ends like this.
+    return long[len(short) :] == "ia" or (not inflected and long[len(short) :] in FEMININE)
 
 
 def _inflected(short: str, long: str, common: int) -> bool:

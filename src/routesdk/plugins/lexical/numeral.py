@@ -16,7 +16,7 @@ _MAGNITUDES = {
     "hundred": 2, "thousand": 3, "million": 6, "millions": 6, "billion": 9, "trillion": 12, "mil": 3,
     "tisic": 3, "tisice": 3, "tausend": 3, "mille": 3, "milion": 6, "miliony": 6, "milionu": 6,
     "millionen": 6, "miliard": 9, "miliarda": 9, "miliardy": 9, "milliarde": 9, "milliarden": 9,
-    "millones": 6, "milioni": 6, "milhoes": 6,
+    "bn": 9, "mn": 6, "mln": 6, "mld": 9, "mrd": 9, "mio": 6, "millones": 6, "milioni": 6, "milhoes": 6,
     "тысяч": 3, "тысячи": 3, "миллион": 6, "миллиона": 6, "миллионов": 6, "миллиард": 9,
 }  # fmt: skip
 

@@ -15,11 +15,13 @@ from routesdk.plugins.lexical.numeral import compose, forms, plain
 # Every repetition is bounded or eats what it passes: a megabyte of dots takes no longer than prose.
 _TOKEN = re.compile(
     r"""
-    (?P<years>[12]\d{3}[-/]\d{2}(?![\d/-]))
+    (?:https?://(?:dx\.)?doi\.org/)?(?P<doi>\b10\.\d{4,9}/[^\s"'<>]+)
+    |https?://(?:www\.)?(?P<address>[^\s"'<>]+)
+    |(?P<years>[12]\d{3}[-/]\d{2}(?![\d/-]))
     |(?P<date>\d{1,2}(?P<mark>[./-])\s?\d{1,2}(?P=mark)\s?\d{4}(?!\d)|\d{4}(?P<dash>[./-])\d{1,2}(?P=dash)\d{1,2}(?!\d))
     |(?P<number>(?:\d{1,3}(?:[,' \u00a0]\d{3})+(?:\.\d+)?(?!\d)|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?(?!\d)
         |\d+(?:[.,]\d+)*(?!\d)))
-        (?:st|nd|rd|th|eme|er|º|ª)?(?![^\W\d_])
+        (?:(?:st|nd|rd|th|eme|er|º|ª)(?![^\W\d_]))?
     |(?P<digits>\d+)
     |(?P<initials>(?:[^\W\d_]\.\s?){2,8})
     |(?P<ideograph>[\u3040-\u30ff\u3400-\u9fff])
@@ -34,6 +36,17 @@ _TOKEN = re.compile(
 _GLUED = re.compile(r"(?<=[a-z]{3})(?=[A-Z])")
 # Where a point was taken for the end of a sentence: `12. 9 km`.
 _TORN = re.compile(r"(?<![\d.])(\d{1,3})\. (\d{1,2})(?![\d.])")
+# A capital alone is no magnitude: 5 M may be a concentration, and 300 K a temperature.
+_MONEY = re.compile(r"(?<=[$€£])(\s?\d[\d.,]*)\s?(k|m|mn|b|bn|tn)\b", re.IGNORECASE)
+_MILLIONS = re.compile(r"(?<=\d)M\b")
+_SCALES = {
+    "k": "thousand",
+    "m": "million",
+    "mn": "million",
+    "b": "billion",
+    "bn": "billion",
+    "tn": "trillion",
+}
 _DIGITS = re.compile(r"\d+")
 _SIGNS = {
     "%": "percent",
@@ -45,18 +58,40 @@ _SIGNS = {
     "&": "and",
     "#": "sharp",
 }
+# English words that are none in languages that decline names.
+_ENGLISH = frozenset(("the", "is", "was", "are", "were", "by", "of", "and"))
+# Different words of one initial that a word is compared with, letter by letter.
+_MOST_ALIKE = 500
 STOP = "\n"
 """Stands in a passage where a sentence ends."""
+
+
+class Owner(str):
+    """A word with the ending of a genitive: Obama's."""
+
+    __slots__ = ()
+
+
+def _spelt_out(text: str) -> str:
+    """Mend what copying tore or glued, and write magnitudes such as `$3.2bn` in words."""
+    text = _TORN.sub(r"\1.\2", text)
+    if "$" in text or "€" in text or "£" in text:
+        text = _MONEY.sub(lambda found: f"{found[1]} {_SCALES[found[2].lower()]}", text)
+    return _GLUED.sub(" ", _MILLIONS.sub(" million", text))
 
 
 def cut(text: str) -> list[str]:
     """Return the words and numbers of a text in one form, and `STOP` where a sentence ends."""
     tokens: list[str] = []
-    for found in _TOKEN.finditer(fold(_GLUED.sub(" ", _TORN.sub(r"\1.\2", text)))):
+    for found in _TOKEN.finditer(fold(_spelt_out(text))):
         kind, piece = found.lastgroup, found[0]
         if kind == "word":
             stem, _, tail = piece.rpartition("'")
-            tokens.append(stem.replace("'", "") if tail == "s" and stem else piece.replace("'", ""))
+            owner = tail == "s" and bool(stem)
+            tokens.append(Owner(stem.replace("'", "")) if owner else piece.replace("'", ""))
+        elif kind in ("doi", "address"):
+            # Compared as a whole, and no number for all that it may begin with figures.
+            tokens.append(f"{kind}{found[kind].rstrip('.,;:!?)]/')}")
         elif kind == "number":
             tokens.append(plain(found["number"]))
         elif kind == "stop":
@@ -83,10 +118,12 @@ class Passage:
     Attributes:
         tokens: Words and numbers in one form, and `STOP` where a sentence ends.
         places: Token → where it stands.
+        text: The text itself.
     """
 
     tokens: list[str]
     places: dict[str, list[int]]
+    text: str = ""
 
     @classmethod
     def of(cls, text: str) -> Passage:
@@ -95,7 +132,7 @@ class Passage:
         places: dict[str, list[int]] = {}
         for place, token in enumerate(tokens):
             places.setdefault(token, []).append(place)
-        return cls(tokens, places)
+        return cls(tokens, places, text)
 
     @cached_property
     def squeezed(self) -> str:
@@ -111,6 +148,12 @@ class Passage:
     def figures(self) -> tuple[str, ...]:
         """Its different numbers."""
         return tuple(token for token in self.places if token[0].isdigit())
+
+    @cached_property
+    def inflects(self) -> bool:
+        """Whether it may decline names: not where it is English, nor where it is a bare name."""
+        words = self.places.keys()
+        return len(words) > 2 and _ENGLISH.isdisjoint(words)
 
     @cached_property
     def _initial(self) -> dict[str, list[str]]:
@@ -129,8 +172,8 @@ class Passage:
         found = [
             place
             for initial in neighbours(word[0])
-            for other in self._initial.get(initial, ())
-            if alike(word, other)
+            for other in self._initial.get(initial, ())[:_MOST_ALIKE]
+            if alike(word, other, inflected=self.inflects)
             for place in self.places[other]
         ]
         return sorted(found)

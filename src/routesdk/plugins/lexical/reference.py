@@ -7,7 +7,7 @@ import re
 import attrs
 
 from routesdk.plugins.lexical.moment import MONTHS, Moment, moments
-from routesdk.plugins.lexical.numeral import plain, value_of
+from routesdk.plugins.lexical.numeral import compose, plain, value_of
 from routesdk.plugins.lexical.passage import STOP, cut
 
 LONGEST_WORDS = 400
@@ -26,6 +26,13 @@ author director singer actor actress"""
 TITLES = frozenset(_TITLES_TEXT.split())
 """Words before or after a name that an answer may leave out."""
 
+_THINGS_TEXT = """university college school institute river lake sea ocean mountain mount island islands city
+town county street park award prize medal company corporation group records museum church cathedral
+temple bridge castle tower station airport hotel club team league cup party society association
+foundation act war battle treaty song album band orchestra festival games show station theatre theater"""
+THINGS = frozenset(_THINGS_TEXT.split())
+"""Words of names that are no person's."""
+
 _APART = re.compile(
     r"\s*(?:;|\||\n|/|,?\s+or\s+|\ba\.?k\.?a\b\.?|\balso known as\b|\bformerly known as\b)\s*", re.IGNORECASE
 )
@@ -34,12 +41,16 @@ _ASIDE = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]")
 # In brackets stands another name, or a remark that no answer is expected to repeat.
 _ALIAS = re.compile(r"\s*(?:or|aka|a\.?k\.?a\.?|also known as|also called|also)\b[:\s]*", re.IGNORECASE)
 _RANGE = re.compile(
-    r"\b(?:range|between|from)\b\D*?(?P<low>\d[\d,.]*)\D{1,40}?(?P<high>\d[\d,.]*)", re.IGNORECASE
+    r"\b(?:range|between|from)\b\D*?(?P<low>\d[\d,.]*)(?P<between>\D{1,40}?)(?P<high>\d[\d,.]*)\s?(?P<scale>[^\W\d_]*)",
+    re.IGNORECASE,
 )
 # A slash here parts no answers: 9/11, 3/4/1999, km/h, 1648/51.
 _UNPARTED = re.compile(
     r"\D{0,3}(\d{1,2})/(\d{1,2})(?:/\d{2,4})?\D*|[^\W\d_]{1,2}/[^\W\d_]{1,2}|(\d{2})(\d{2})/(\d{2})"
 )
+# What follows such a prefix is one identifier, slashes and all.
+_VERSION = re.compile(r"\d\.\d+[abdefijopqrxyz]\b")
+_IDENTIFIER = re.compile(r"\b10\.\d{4,9}/|https?://", re.IGNORECASE)
 _SEPARATED = re.compile(r"\d,\d{3}")
 _ABOUT = re.compile(
     r"\b(?:about|around|approximately|approx|circa|c\.|ca\.|roughly|nearly|almost|over|some)|~", re.IGNORECASE
@@ -50,9 +61,13 @@ _CURRENCIES = frozenset(
 _BESIDE_DATES_TEXT = """year early late mid circa c ad ce about since until monday tuesday wednesday
 thursday friday saturday sunday"""
 _BESIDE_DATES = frozenset(_BESIDE_DATES_TEXT.split())
+_ARTICLE = re.compile(r"\b(?:the|of|in|on|at|for|to|and)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 # As in "Marie and Pierre Curie"; a title has smaller words around its "and".
 _JOINED = re.compile(r"[A-Z][\w.'-]+ (?:and|&) [A-Z]")
+# "red, white and blue": all of them are wanted.
+_LISTED = re.compile(r"[^,]+(?:, [^,]+)*,? (?:and|&) [^,]+")
+_PAIR = re.compile(r"\s*\d{1,3}\s?[-–:]\s?\d{1,3}\s*")
 _DECADE = re.compile(r"0'?s\b")
 
 
@@ -67,9 +82,11 @@ class Accepted:
         number: The number that it is, with at most a unit; None where it is none.
         about: Whether it calls itself approximate.
         name: Whether it looks like a name.
+        person: Whether it looks like a person's.
         head: The words before the first comma of a name: a place, before what it lies in.
         description: Whether it has no capital letter, and so is no name.
-        joined: Whether it joins two names by "and", both of which are wanted.
+        joined: Whether all of its words are wanted: it joins two names by "and", or lists things.
+        pair: Whether it is two numbers in an order, such as a score.
     """
 
     words: tuple[str, ...]
@@ -78,9 +95,11 @@ class Accepted:
     number: float | None = None
     about: bool = False
     name: bool = False
+    person: bool = False
     head: tuple[str, ...] = ()
     description: bool = False
     joined: bool = False
+    pair: bool = False
 
     @property
     def squeezed(self) -> str:
@@ -112,11 +131,7 @@ def read_reference(text: str) -> Reference:
         return Reference((), length=max(length, LONGEST_WORDS + 1))
     low = high = None
     for aside in _ASIDE.findall(text):
-        found = _RANGE.search(aside)
-        if found:
-            ends = value_of(plain(found["low"])), value_of(plain(found["high"]))
-            if ends[0] is not None and ends[1] is not None:
-                low, high = min(ends[0], ends[1]), max(ends[0], ends[1])
+        low, high = _range(aside) or (low, high)
     accepted: dict[tuple[str, ...], Accepted] = {}
     for piece in _pieces(text):
         each = _accepted(piece)
@@ -125,12 +140,29 @@ def read_reference(text: str) -> Reference:
     return Reference(tuple(accepted.values()), low, high, length)
 
 
+def _range(aside: str) -> tuple[float, float] | None:
+    """Read the ends of a range; a magnitude that only the second has is meant of both."""
+    found = _RANGE.search(aside)
+    if found is None:
+        return None
+    scale = compose(["1", *found["scale"].casefold().split()])
+    shared = float(scale[0]) if len(scale) == 1 else 1.0
+    ends = []
+    for end, between in ((found["low"], found["between"]), (found["high"], "")):
+        value = value_of(plain(end))
+        if value is None:
+            return None
+        own = compose(["1", *_WORD.findall(between.casefold())[:1]]) if end is found["low"] else scale
+        ends.append(value * (float(own[0]) if len(own) == 1 else shared))
+    return min(ends), max(ends)
+
+
 def _pieces(text: str) -> list[str]:
     """Return the texts of the answers that a reference accepts."""
     body = _ASIDE.sub("", text)
     if not body.strip():
         return [text]
-    if _is_whole(body.strip()):
+    if _is_whole(body.strip()) or _IDENTIFIER.search(body):
         return [body]
     pieces = _APART.split(_SLASHED_ALIAS.sub(" aka ", body))
     if any(piece and len(piece.strip()) < 2 and not piece.strip().isdigit() for piece in pieces):
@@ -160,7 +192,9 @@ def _accepted(text: str) -> Accepted | None:
     if moment is not None:
         decade = moment.parts == 1 and moment.year % 10 == 0 and bool(_DECADE.search(text))
         return Accepted(words=words, moment=moment, decade=decade, about=about)
-    if _is_number(text, words):
+    # Not by its number: 6.88b is another version than 6.88, and no quantity with a unit.
+    version = bool(_VERSION.search(text))
+    if not version and _is_number(text, words):
         if words[0] in _CURRENCIES and len(words) > 1:
             words = (words[1], words[0], *words[2:])
         number = value_of(words[0])
@@ -172,9 +206,11 @@ def _accepted(text: str) -> Accepted | None:
         words=words,
         about=about,
         name=name,
+        person=name and "," not in text and THINGS.isdisjoint(words) and not _ARTICLE.search(text),
         head=tuple(token for token in head if token not in FUNCTION_WORDS and token != STOP),
         description=not any(map(str.isupper, text)),
-        joined=bool(_JOINED.search(text)),
+        joined=version or bool(_JOINED.search(text) or ("," in text and _LISTED.fullmatch(text.strip()))),
+        pair=bool(_PAIR.fullmatch(text)),
     )
 
 

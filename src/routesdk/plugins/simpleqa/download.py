@@ -96,12 +96,14 @@ def _download(url: str, timeout_s: float, deadline_s: float) -> bytes:
             content = _read(reply, url, time.monotonic() + deadline_s)
     except urllib.error.HTTPError as error:
         error.close()
-        _refuse(url, f"the server answers {error.code} ({str(error.reason).splitlines()[0]})", error)
+        _refuse(url, f"the server answers {error.code}")
     except urllib.error.URLError as error:
-        _refuse(url, f"it cannot be reached ({error.reason})", error)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        _refuse(url, f"it cannot be reached ({_named(error.reason)})")
+    except (OSError, http.client.HTTPException) as error:
         # Silence after the head of the reply is no URLError, nor is a broken connection.
-        _refuse(url, f"the download broke off ({str(error) or type(error).__name__})", error)
+        _refuse(url, f"the download broke off ({_named(error)})")
+    except ValueError:
+        _refuse(url, "this address, or one that it leads on to, cannot be read")
     if len(content) < PUBLISHED_BYTES:
         _refuse(url, f"only {len(content):,} of {PUBLISHED_BYTES:,} bytes came")
     if hashlib.sha256(content).hexdigest() != PUBLISHED_SHA256:
@@ -124,9 +126,16 @@ def _read(reply: http.client.HTTPResponse, url: str, deadline: float) -> bytes:
     return b"".join(pieces)
 
 
-def _refuse(url: str, problem: str, cause: Exception | None = None) -> NoReturn:
+def _named(error: object) -> str:
+    """Name a failure in the system's words: the library's own may repeat the address and its secrets."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return type(error).__name__ if isinstance(error, Exception) else "the address leads nowhere"
+
+
+def _refuse(url: str, problem: str) -> NoReturn:
     fix = "Try again, or get simple_qa_test_set.csv in another way and give its path as 'file'."
-    raise ConfigError("url", _shown(url), f"cannot be downloaded: {problem}", fix) from cause
+    raise ConfigError("url", _shown(url), f"cannot be downloaded: {problem}", fix) from None
 
 
 def _shown(url: str) -> str:

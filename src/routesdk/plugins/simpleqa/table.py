@@ -94,9 +94,11 @@ def _next_record(records: Iterator[list[str]], lines: _Lines) -> list[str] | Non
         column = _column_reached("".join(lines.record))
         # The reader looks for the end of a quoted field in all lines that follow.
         reached = f" up to line {lines.number}" if lines.number > lines.first else ""
-        problem = (
-            f"column {column} is no valid CSV{reached}: {error} (quotes must be balanced, and doubled inside)"
-        )
+        hint = "quotes must be balanced, and doubled inside"
+        problem = f"column {column} is no valid CSV{reached}: {error} ({hint})"
+        if "field limit" in str(error):
+            limit = f"a field has more than {csv.field_size_limit():,} characters{reached}"
+            problem = f"{limit}: its text is too long, or a quote is missing at its end ({hint})"
         raise DatasetError(str(lines.path), lines.first, problem) from error
 
 
@@ -165,7 +167,9 @@ def _read_metadata(text: str, source: str, line: int) -> tuple[str | None, str |
     try:
         metadata = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        problem = f"column 'metadata' is no dictionary of plain values: {str(error).splitlines()[0]}"
+        # Some of these errors say nothing, and what others say is many lines long.
+        said = next(iter(str(error).splitlines()), "") or type(error).__name__
+        problem = f"column 'metadata' is no dictionary of plain values: {said}"
         raise DatasetError(source, line, problem) from error
     if not isinstance(metadata, dict):
         kind = type(metadata).__name__

@@ -32,7 +32,7 @@ class TableConfig:
 
     Attributes:
         file: A `.toml` or `.json` file with all of the keys below, in place of them.
-        tiers: Names of two to eight tiers, cheapest first.
+        tiers: Names of two to eight tiers, cheapest first; `medium` and `large` where left out.
         policies: Policy → its description and its tier.
         cells: Cell → policy. A cell is a letter a tier, cheapest first: C for correct,
             I for incorrect, A for abstained, as in `IC`.
@@ -41,7 +41,7 @@ class TableConfig:
     """
 
     file: Path | None = None
-    tiers: tuple[str, ...] = ("medium", "large")
+    tiers: tuple[str, ...] | None = None
     policies: Mapping[str, PolicyEntry] = attrs.field(factory=FrozenMapping)
     cells: Mapping[str, str] = attrs.field(factory=FrozenMapping)
     reasons: Mapping[str, str] = attrs.field(factory=FrozenMapping)
@@ -49,11 +49,14 @@ class TableConfig:
 
     def __attrs_post_init__(self) -> None:
         if self.file is not None:
-            given = [name for name in ("policies", "cells", "reasons", "default") if getattr(self, name)]
+            names = ("policies", "cells", "reasons", "default")
+            given = [name for name in names if getattr(self, name)]
+            if self.tiers is not None:
+                given.insert(0, "tiers")
             if given:
                 problem = "was given beside a file"
                 raise ConfigError(
-                    given[0], "(a table)", problem, "Put it into the file, or leave the file out."
+                    given[0], "(not shown)", problem, "Put it into the file, or leave the file out."
                 )
 
 

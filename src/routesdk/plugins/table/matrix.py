@@ -18,6 +18,7 @@ from routesdk.types import GRADES, FrozenMapping, Grade, Policy, distinct_names
 if TYPE_CHECKING:
     from routesdk.plugins.table import TableConfig
 
+_TIERS = ("medium", "large")
 _LETTERS = {grade.value[0]: grade for grade in GRADES}
 # Of a list of hundreds of cells the first few say what is wrong.
 _SHOWN_CELLS = 6
@@ -113,7 +114,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _build(config: TableConfig) -> Table:
-    tiers = distinct_names(config.tiers)
+    tiers = distinct_names(_TIERS if config.tiers is None else config.tiers)
     policies = _read_policies(config, tiers)
     listed = _read_cells("cells", config.cells, len(tiers))
     reasons = _read_cells("reasons", config.reasons, len(tiers))
