@@ -124,7 +124,7 @@ def print_forecast(found: Forecast, concurrency: int, as_json: bool) -> None:
         f"about {_dollars(found.cost_usd)}, at most {_dollars(found.at_most_usd)} without second tries"
     )
     out.print(
-        "in and out are tokens: those in are estimated from characters, those out assumed, without thinking or"
+        "in and out are tokens: those in estimated from characters, those out assumed, without thinking or"
         " with as much as the config allows. s is the seconds of a call; ~ where they are assumed."
     )
     if found.spent_usd:
