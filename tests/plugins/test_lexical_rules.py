@@ -60,6 +60,8 @@ def test_an_identifier_is_compared_as_a_whole(
         (CAPITAL, "Paris", "Lyon. Could you provide feedback?", I),
         (CAPITAL, "Paris", "I'm not certain, but my best guess is Paris.", C),
         (CAPITAL, "Paris", "I don't know, maybe you should ask a teacher.", A),
+        (CAPITAL, "Paris", "The answer is not available online, but it is Lyon.", I),
+        (CAPITAL, "Paris", "I do not know, but it is possible to look it up.", A),
         (CAPITAL, "Paris", "I do not know; perhaps Paris.", C),
         (CAPITAL, "Paris", "I don't know, maybe Paris", C),
         (CAPITAL, "Paris", "Lyon, but I'm not sure.", I),
@@ -91,6 +93,7 @@ def test_a_guess_beside_a_refusal_is_an_answer(
         (CAPITAL, "Paris", "Neviem.", A),
         (CAPITAL, "Paris", "Geen idee.", A),
         (CAPITAL, "Paris", "Ni idea.", A),
+        (CAPITAL, "Paris", "No information is available on that.", A),
     ],
 )
 def test_an_everyday_refusal_is_an_abstention(
@@ -150,6 +153,9 @@ def test_a_number_glued_to_its_unit_stays_one_number(
 @pytest.mark.parametrize(
     ("question", "reference", "answer", "expected"),
     [
+        ("Who was the preacher?", "Martin Luther King", "It was Martin Luther, the reformer.", I),
+        ("Who was the preacher?", "Martin Luther King", "King", C),
+        ("Who wrote it?", "Jane Austen", "It is Jane Austen's novel.", C),
         ("What is the name of the river?", "Colorado River", "It is the Hudson River.", I),
         (AWARD, "Barack Obama", "the wife of Obama", I),
         (AWARD, "Barack Obama", "Obama's successor", I),
@@ -311,6 +317,9 @@ def test_candidates_are_no_choice_and_the_reference_itself_always_is(
 @pytest.mark.parametrize(
     ("question", "reference", "answer", "expected"),
     [
+        (CAPITAL, "Paris", "Not Lyon, Paris.", C),
+        (CAPITAL, "Paris", "Not Paris, Lyon.", I),
+        (BUILT, "1990", "Not 1985, 1990.", C),
         (CAPITAL, "Paris", "Paris? No, Lyon.", I),
         (CAPITAL, "Paris", "Everyone says Paris, which is wrong; it is Lyon.", I),
         (CAPITAL, "Paris", "Paris. No doubt.", C),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import attrs
 
 from routesdk.lexicon import fold
 from routesdk.pipeline.numeral import is_number, read_numbers, without_counts, without_thousands_marks
+from routesdk.pipeline.resemblance import Words
 from routesdk.types import Query, QueryLike
 
 _WORD = re.compile(r"(?:(?P<start>^|[.!?:;]\s+|[\n•]\s*)[\"'“”‘(\[]{0,3})?(?P<word>\w+(?:\.\d+)*)")
@@ -42,69 +43,12 @@ _REPEATED_SHARE, _REPEATED_WORDS = 0.6, 4
 _QUOTED_WORDS = 6
 _SHORTEST_NAME = 3
 _SHORTEST_COMPACT = 6
-# Shorter words have no endings, and a letter more or less makes another word of them.
-_SHORTEST_VARIED, _LONGEST_ENDING = 5, 3
-_FEW, _MOST_EDITS, _LONGEST_EDITED = 16, 50, 30
 # Characters that are compared of a reason, of a query, of a reference, and of all answers together: the
 # check runs between two answers of a model, and must not hold the others up. Head and tail are kept.
 _LONGEST_REASON, _LONGEST_QUERY, _LONGEST_REFERENCE, _LONGEST_ANSWERS = 2_000, 2_400, 1_500, 6_000
 _MOST_ANSWERS = 100
+_LONGEST_CACHED = 30
 _OPTION = re.compile(r"\W*([A-Z])\W*")
-
-
-class _Words:
-    """Words to look for others among, up to an ending or a typo behind the first letter."""
-
-    __slots__ = ("_by_letter", "_exact", "_index")
-
-    def __init__(self, words: Iterable[str]) -> None:
-        self._exact = frozenset(words)
-        self._by_letter: dict[str, list[str]] = {}
-        self._index: tuple[frozenset[str], dict[str, list[str]]] | None = None
-        for word in self._exact:
-            if len(word) >= _SHORTEST_VARIED:
-                self._by_letter.setdefault(word[0], []).append(word)
-
-    def __contains__(self, word: str) -> bool:
-        if word in self._exact:
-            return True
-        near = self._by_letter.get(word[0], ()) if len(word) >= _SHORTEST_VARIED else ()
-        # Few are compared one by one; among many an index finds those that can be alike.
-        return any(_alike(word, other) for other in near) if len(near) <= _FEW else self._indexed(word)
-
-    def holds(self, word: str) -> bool:
-        """Tell whether the very word is there."""
-        return word in self._exact
-
-    def _indexed(self, word: str) -> bool:
-        if self._index is None:
-            stems: set[str] = set()
-            edits: dict[str, list[str]] = {}
-            for other in (other for near in self._by_letter.values() for other in near):
-                stems.update(_stems(other))
-                for key in _deletions(other):
-                    edits.setdefault(key, []).append(other)
-            self._index = frozenset(stems), edits
-        known, shortened = self._index
-        if is_number(word):
-            return False
-        if word in known or not self._exact.isdisjoint(_stems(word)):
-            return True
-        return any(
-            _alike(word, other) for key in _deletions(word) for other in shortened.get(key, ())[:_MOST_EDITS]
-        )
-
-
-def _stems(word: str) -> list[str]:
-    """List a word without its last letters, as far as they may be an ending."""
-    return [word[:-cut] for cut in range(1, _LONGEST_ENDING + 1) if len(word) - cut >= _SHORTEST_VARIED]
-
-
-def _deletions(word: str) -> list[str]:
-    """List a word, and it without one letter behind the first: one edit apart means one in common."""
-    if len(word) > _LONGEST_EDITED:
-        return []
-    return [word, *(word[:at] + word[at + 1 :] for at in range(1, len(word)))]
 
 
 @attrs.frozen
@@ -121,7 +65,7 @@ class _Text:
     """
 
     words: tuple[str, ...]
-    telling: _Words
+    telling: Words
     names: frozenset[str]
     openers: frozenset[str]
     numbers: frozenset[str]
@@ -232,7 +176,7 @@ def _is_telling(word: str) -> bool:
 
 
 def _shared_name(wrote: _Text, said: _Text, given: _Text) -> str:
-    capital, inner = _Words(given.names | given.openers), _Words(given.names)
+    capital, inner = Words(given.names | given.openers), Words(given.names)
     for word in sorted(wrote.names | (wrote.openers if given.names else frozenset())):
         # At the start of a sentence a capital says nothing, so there the text must show that it is a name.
         others = capital if word in wrote.names else inner
@@ -264,7 +208,7 @@ def _shared_numbers(wrote: _Text, said: _Text, given: _Text, terse: bool, *, bar
 def _stated(claimed: _Text, given: _Text) -> str:
     """Tell whether words after "the answer is" are the text itself, though the query says them, too."""
     own = _own(given, None) or [word for word in given.words if not is_number(word)]
-    window = _Words(claimed.words[: len(given.words) + 6])
+    window = Words(claimed.words[: len(given.words) + 6])
     if given.numbers <= claimed.numbers and all(word in window for word in own):
         return f"that the answer is {' '.join(given.words)!r}"
     return ""
@@ -280,26 +224,6 @@ def _quotation(wrote: _Text, given: _Text, own: frozenset[str]) -> str:
     return ""
 
 
-def _alike(word: str, other: str) -> bool:
-    """Tell whether two words are one, up to an ending or, in longer ones, a typo."""
-    short, long = sorted((word, other), key=len)
-    longer = len(long) - len(short)
-    if longer > _LONGEST_ENDING or is_number(word) or is_number(other):
-        return False
-    return long.startswith(short) or (
-        len(short) > _SHORTEST_VARIED and longer <= 1 and _one_edit(short, long)
-    )
-
-
-def _one_edit(short: str, long: str) -> bool:
-    """Tell whether one letter added, changed or exchanged with its neighbour makes the two equal."""
-    at = next((place for place, char in enumerate(short) if char != long[place]), len(short))
-    if len(short) != len(long):
-        return short[at:] == long[at + 1 :]
-    swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
-    return short[at + 1 :] == long[at + 1 :] or swapped
-
-
 def _read(text: str, *, counting: bool = True) -> _Text:
     """Take a text apart.
 
@@ -312,13 +236,13 @@ def _read(text: str, *, counting: bool = True) -> _Text:
     names: set[str] = set()
     openers: set[str] = set()
     for written, starts in _words(plain):
-        word = _bare_word(written) if len(written) <= _LONGEST_EDITED else _bare(written)
+        word = _bare_word(written) if len(written) <= _LONGEST_CACHED else _bare(written)
         words.append(word)
         if written[0].isupper():
             (openers if starts else names).add(word)
     return _Text(
         words=tuple(words),
-        telling=_Words(word for word in words if _is_telling(word)),
+        telling=Words(word for word in words if _is_telling(word)),
         names=frozenset(names),
         openers=frozenset(openers),
         numbers=read_numbers(words if counting else without_counts(words)),

@@ -39,7 +39,9 @@ _DOUBT_REACH = 20
 _LATER_GUESS = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|most likely|(?:my )?best guess|i(?:'d| would| will|'ll) guess"
     r"|my guess"
-    r"|but i (?:think|believe)|vielleicht|vermutlich|wahrscheinlich|peut-etre|quizas?|tal vez|forse|talvez)"
+    r"|but i (?:think|believe)|but (?:it|he|she)(?:'s| is| was)"
+    r"(?! (?:\w+ )?(?:not|un\w+|hard|possible|likely|best|important))"
+    r"|vielleicht|vermutlich|wahrscheinlich|peut-etre|quizas?|tal vez|forse|talvez)"
     r"[ ,:]+(?!you\b|try\b|check\b|ask\b|i\b|sie\b|du\b|vous\b|someone\b|there\b)\w"
 )
 # What stands before "but" in the sentence that declines.

@@ -47,6 +47,10 @@ _SCALES = {
     "bn": "billion",
     "tn": "trillion",
 }
+# "Not Lyon, Paris." is as good as two sentences: what is denied ends at the comma.
+_NOT_THIS = re.compile(
+    r"((?:^|(?<=[.!?]\s))(?:not|nicht|non|nie|ne|не)\s[^,.;!?\n]{1,40}), (?!(?:and|or|nor)\b)", re.IGNORECASE
+)
 _DIGITS = re.compile(r"\d+")
 _SIGNS = {
     "%": "percent",
@@ -77,6 +81,7 @@ def _spelt_out(text: str) -> str:
     text = _TORN.sub(r"\1.\2", text)
     if "$" in text or "€" in text or "£" in text:
         text = _MONEY.sub(lambda found: f"{found[1]} {_SCALES[found[2].lower()]}", text)
+    text = _NOT_THIS.sub(r"\1. ", text)
     return _GLUED.sub(" ", _MILLIONS.sub(" million", text))
 
 

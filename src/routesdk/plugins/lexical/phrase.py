@@ -25,6 +25,8 @@ _ASKS_FOR_A_PERSON = frozenset(_ASKS_FOR_A_PERSON_TEXT.split())
 _LIES_IN = re.compile(r"([^\W\d_]{1,40}), (?:in )?([A-Z][^\W\d_]{3,40})")
 _WIDER = frozenset(("united", "america", "europe", "asia", "africa"))
 _IS = frozenset(("ist", "war", "est", "fue", "era", "foi", "byl", "byla", "jest", "это", "был", "была"))
+# Titles before a name, and surnames behind it.
+_SURNAMES = frozenset(("king", "prince", "lord", "master", "general", "singer"))
 _ASKS_FOR_ALL = frozenset(("full", "birth", "complete"))
 
 
@@ -61,7 +63,10 @@ def _sought(
     """Return the words without titles and, in a name, initials; and those of them that the question lacks."""
     initial = 1 if name else 0
     needed = tuple(
-        word for word in words if word not in TITLES and (len(word) > initial or not word.isalpha())
+        word
+        for place, word in enumerate(words)
+        if (word not in TITLES or (name and word in _SURNAMES and 0 < place == len(words) - 1))
+        and (len(word) > initial or not word.isalpha())
     )
     needed = needed or words
     fresh = tuple(word for word in needed if not any(alike(word, other) for other in asked))
