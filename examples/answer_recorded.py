@@ -1,4 +1,4 @@
-"""Answer questions offline: recorded answers stand in for the models, and money is counted."""
+"""Answer questions offline: recorded answers stand in for the models, and cost nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def main() -> None:
         router = router.with_large_share(0.0).with_budget(1)
 
         reply = router.answer("Who wrote Faust?")
-        print(f"{reply.decision.model}: {reply.text} ({reply.answer.usage.cost_usd} USD)")
+        used = reply.answer.usage
+        print(f"{reply.decision.model}: {reply.text} ({used.output_tokens} tokens, {used.cost_usd} USD)")
 
         # Nobody recorded the cheap model's answer to this one.
         with router.stream("When did Goethe die?", fallback=Fallback((PRO,), on="any")) as stream:
@@ -35,7 +36,7 @@ def main() -> None:
         print()
         last = stream.decision.trace[-1]
         print(f"{last.stage.value}: {last.chosen}, since {last.reason[:40]}…")
-        print("spent:", router.spend.snapshot().settled_usd, "USD")
+        print(f"spent: {router.spend.snapshot().total_usd:f} USD")
 
 
 def record(folder: Path) -> str:

@@ -60,7 +60,6 @@ for step in reply.decision.trace:
 assert reply.decision.model == PRO
 
 
-
 class Metered:
     """Stands for a provider: recorded answers are free, and no budget bounds them."""
 
