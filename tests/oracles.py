@@ -14,6 +14,7 @@ import attrs
 from routesdk import Component, PluginHost, Query, hookimpl
 from routesdk.config import Config, OracleConfig, PriceConfig, TierConfig
 from routesdk.journal import JournalView
+from routesdk.pipeline.oracle import Progress, generate
 from routesdk.protocols import Backend, Benchmark, Judge
 from routesdk.testing import FakeJudge, make_host
 from routesdk.types import Answer, Chunk, Example, PartConfig, Request, Usage
@@ -172,3 +173,22 @@ def exported(file: Path) -> list[dict[str, object]]:
             outcome.get("usage", {}).pop("latency_s", None)
         rows.append(row)
     return rows
+
+
+def run(folder: Path, oracle: Oracle | None = None, **changes: object) -> Progress:
+    """Run to the end with a scripted backend."""
+    extra = {
+        key: changes.pop(key)
+        for key in ("rows", "retry_unscored", "judge", "analyst", "listen", "benchmark", "halt")
+        if key in changes and not isinstance(changes[key], PartConfig)
+    }
+    backends = {"scripted": oracle or Oracle()}
+    return generate(config(folder, **changes), host=host(), backends=backends, **extra)  # type: ignore[arg-type]
+
+
+def grades(folder: Path) -> dict[str, list[str | None]]:
+    with JournalView.open(folder / "oracle.sqlite") as view:
+        return {
+            work.row.example.id: [each.grade and each.grade.value for each in work.outcomes]
+            for work in view.work()
+        }

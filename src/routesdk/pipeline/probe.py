@@ -102,8 +102,7 @@ def compare_probe(
 ) -> Probe:
     """Compare verdicts before and after a change, row by row.
 
-    An outage moves no verdict: a row that the judge could not be asked about, on
-    either side, is left out and counted.
+    An outage moves no verdict: a row that the judge could not be asked about is left out.
 
     Args:
         name: The probe's name.
