@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import json
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+from peak import peak_mib
 
 from routesdk.config import Config, OracleConfig, TierConfig
 from routesdk.host import PluginHost
@@ -76,17 +77,6 @@ def write_rows(file: Path, count: int) -> None:
     with file.open("w", encoding="ascii") as lines:
         for row in rows(count):
             lines.write(json.dumps(row) + "\n")
-
-
-def peak_mib() -> float:
-    """Return the most memory that this process ever had, in MiB."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Unlike `ru_maxrss`, this begins anew with each program.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def backend(file: Path, count: int) -> dict[str, float]:

@@ -11,7 +11,6 @@ import argparse
 import json
 import random
 import re
-import resource
 import sys
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import attrs
 import numpy as np
+from peak import peak_mib
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from shared_sets import SETS, find_data
@@ -142,7 +142,7 @@ def main() -> None:
     rng = random.Random(given.seed)
     kept = round(given.rows * (1 - EXACT_SHARE - NEAR_SHARE))
     texts, planted = plant(originals(folder, kept, rng), given.rows, rng)
-    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before_mb = peak_mib()
     profile = None
     if given.profile:
         import cProfile
@@ -164,7 +164,7 @@ def main() -> None:
                 "rows": len(texts),
                 "seconds": round(took_s, 1),
                 "cpu_seconds": round(cpu_s, 1),
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+                "peak_mb": round(peak_mib()),
                 "mb_before_splitting": round(before_mb),
                 "counts": dict(found.counts()),
                 "planted": list(recall(found, planted)),
