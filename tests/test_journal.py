@@ -234,6 +234,37 @@ def test_texts_that_have_no_utf8_are_stored_without_their_surrogates(path: Path)
     assert found.text == "a?b\x00c"
 
 
+def test_what_is_gathered_is_committed_with_the_next_reservation(path: Path) -> None:
+    with Journal(path) as journal, JournalView.open(path) as view:
+        journal.begin(rows(2), {})
+        with journal.gathering():
+            attempt = journal.reserve(call(1), 5)
+            assert view.ledger().open_nano == 5
+            journal.settle(attempt, 5, call(1), answer())
+            assert journal.reply(call(1).key) == answer()
+            assert view.reply(call(1).key) is None
+            journal.reserve(call(2), 7)
+            assert view.reply(call(1).key) == answer()
+            journal.finish(next(journal.pending()), outcomes(), "", "")
+            journal.commit()
+            assert view.counts() == (1, 2)
+            journal.fail(journal.reserve(call(3), 9), 9, "no")
+        assert {bill.state for bill in view.bills()} == {"settled", "reserved", "failed"}
+
+
+def test_a_step_that_fails_takes_nothing_along_that_was_gathered_before_it(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.begin(rows(2), {})
+        with journal.gathering():
+            journal.settle(journal.reserve(call(1), 5), 5, call(1), answer())
+            other = journal.reserve(call(2), 5)
+            journal.settle(other, 5, call(2), answer())
+            with pytest.raises(JournalError, match="ended by somebody else"):
+                journal.settle(other, 5, call(2), answer(text="twice"))
+    with JournalView.open(path) as view:
+        assert view.reply(call(1).key) == view.reply(call(2).key) == answer()
+
+
 # The file.
 
 

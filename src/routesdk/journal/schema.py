@@ -122,6 +122,8 @@ def _lay_out(database: sqlite3.Connection, path: Path, read_only: bool) -> None:
     # A kill of the process loses nothing that was committed; a power cut may lose the last moments.
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
+    # 16 MB of pages between two checkpoints: each waits for the disk.
+    database.execute("PRAGMA wal_autocheckpoint = 4096")
     if not tables:
         database.execute("BEGIN IMMEDIATE")
         for statement in _TABLES:

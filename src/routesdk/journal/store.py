@@ -40,6 +40,7 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         # Two names of one file are one journal, and one lock.
         self.path = Path(path).resolve()
+        self._gathering = False
         self._stack = contextlib.ExitStack()
         lock = self.path.with_name(f"{self.path.name}.lock")
         busy = JournalError(
@@ -72,8 +73,11 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file, and let others write it."""
-        self._stack.close()
+        """Commit what was gathered, close the file, and let others write it."""
+        try:
+            self.commit()
+        finally:
+            self._stack.close()
 
     @property
     def view(self) -> JournalView:
@@ -167,7 +171,7 @@ class Journal:
 
     def keep_prompt(self, digest: str, text: str) -> None:
         """Store an instruction under the hash that calls name."""
-        with self._writing() as database:
+        with self._writing(at_once=False) as database:
             database.execute("INSERT OR IGNORE INTO prompt VALUES (?, ?)", (digest, text))
 
     def reply(self, key: bytes) -> Answer | None:
@@ -219,7 +223,7 @@ class Journal:
         cost = None if usage.cost_usd is None else to_nano(usage.cost_usd)
         charged = 0 if free else cost
         unknown = charged is None and worst_nano > 0
-        with self._writing() as database:
+        with self._writing(at_once=False) as database:
             self._end(attempt, "unknown" if unknown else "settled", charged, usage, "")
             database.execute(
                 "INSERT OR REPLACE INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -265,7 +269,7 @@ class Journal:
         """
         cost = 0 if usage is None or usage.cost_usd is None else to_nano(usage.cost_usd)
         state = "unknown" if unknown else "settled" if usage is not None else "failed"
-        with self._writing():
+        with self._writing(at_once=False):
             self._end(attempt, state, None if unknown else cost, usage, problem)
         if unknown:
             self._move(open_nano=-worst_nano, unknown_nano=worst_nano)
@@ -285,7 +289,7 @@ class Journal:
             JournalError: The file cannot be written.
         """
         name = row.example.id
-        with self._writing() as database:
+        with self._writing(at_once=False) as database:
             database.execute("DELETE FROM outcome WHERE row = ?", (name,))
             database.executemany(
                 "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -303,17 +307,50 @@ class Journal:
             )
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it, or nothing."""
-        with telling(self.path):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
+    def gathering(self) -> Iterator[None]:
+        """Commit the ends of calls together with the next reservation, or with `commit`.
+
+        A slot whose call has ended makes no further one before a reservation is
+        committed, and with it all that was written before. So a kill loses no
+        more than calls that were under way: as many as there are slots.
+        """
+        self._gathering = True
+        try:
+            yield
+        finally:
+            self._gathering = False
+            self.commit()
+
+    def commit(self) -> None:
+        """Commit what was gathered.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        if self._database.in_transaction:
+            with telling(self.path):
                 self._database.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _writing(self, *, at_once: bool = True) -> Iterator[sqlite3.Connection]:
+        """Write all of something, or nothing; commit it, unless it may be gathered."""
+        database = self._database
+        with telling(self.path):
+            if not database.in_transaction:
+                database.execute("BEGIN IMMEDIATE")
+            database.execute("SAVEPOINT written")
+            try:
+                yield database
+                database.execute("RELEASE written")
+                if at_once or not self._gathering:
+                    database.execute("COMMIT")
             except BaseException:
                 # A full disk has rolled back by itself already.
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
+                if database.in_transaction:
+                    database.execute("ROLLBACK TO written")
+                    database.execute("RELEASE written")
+                    if not self._gathering:
+                        database.execute("ROLLBACK")
                 raise
 
     def _end(

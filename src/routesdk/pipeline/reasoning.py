@@ -98,7 +98,7 @@ def leaked(reason: str, query: QueryLike, reference: str | None, answers: Sequen
     conversation = _cut(" \n".join([asked.text, *(turn.content for turn in asked.messages)]), _LONGEST_QUERY)
     reason = _cut(reason, _LONGEST_REASON)
     said = _read(conversation)
-    wrote = _read(reason, counting=False)
+    wrote = _read_again(reason, counting=False)
     cue = _CUE.search(reason)
     claimed = _read(cue[1]) if cue is not None else None
     answers = answers[:_MOST_ANSWERS]
@@ -172,6 +172,11 @@ def _own(given: _Text, said: _Text | None) -> list[str]:
 
 
 def _is_telling(word: str) -> bool:
+    return _is_telling_word(word) if len(word) <= _LONGEST_CACHED else not is_number(word)
+
+
+@lru_cache(maxsize=8192)
+def _is_telling_word(word: str) -> bool:
     return word not in _COMMON and not is_number(word)
 
 
@@ -248,6 +253,10 @@ def _read(text: str, *, counting: bool = True) -> _Text:
         numbers=read_numbers(words if counting else without_counts(words)),
         compact="".join(words).replace(".", ""),
     )
+
+
+# Analysts repeat themselves: one that works by rules has some dozens of reasons in all.
+_read_again = lru_cache(maxsize=128)(_read)
 
 
 def _words(text: str) -> Iterator[tuple[str, bool]]:

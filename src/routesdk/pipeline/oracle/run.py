@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import attrs
 
-from routesdk.errors import RouteSDKError, RunStoppedError
+from routesdk.errors import JournalError, RouteSDKError, RunStoppedError
 from routesdk.journal import Journal, Ledger
 from routesdk.pipeline.oracle.caller import Caller, Halt
 from routesdk.pipeline.oracle.plan import Plan
@@ -19,6 +19,7 @@ from routesdk.types import to_nano
 
 # Rows in hand for each call under way: enough that rows which pause between tries leave no slot empty.
 _ROWS_PER_SLOT = 2
+_COMMIT_S = 0.1
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +106,7 @@ class _Sitting:
         self._spent_before_nano = journal.ledger.total_nano
         self._start = time.monotonic()
         self._stopped: RunStoppedError | None = None
+        self._failed: JournalError | None = None
 
     def progress(self) -> Progress:
         return Progress(
@@ -118,6 +120,24 @@ class _Sitting:
         )
 
     async def work(self) -> None:
+        committing = asyncio.ensure_future(self._commit())
+        try:
+            with self._journal.gathering():
+                await self._work_off()
+        finally:
+            committing.cancel()
+
+    async def _commit(self) -> None:
+        """Commit now and then what no reservation takes along: others may be looking."""
+        while self._failed is None:
+            await asyncio.sleep(_COMMIT_S)
+            try:
+                self._journal.commit()
+            except JournalError as error:
+                # What was gathered is gone: the rows must not go on as if it were there.
+                self._failed = error
+
+    async def _work_off(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._in_hand, self._total - self._done)):
@@ -127,9 +147,10 @@ class _Sitting:
             raise errors.exceptions[0] from None
         if self._stopped is not None:
             raise attrs.evolve(self._stopped, done=self._done, total=self._total)
-        if self._done < self._total:
-            left = f"{self._total - self._done:,} rows were left undone, for no reason that is known"
-            raise RunStoppedError(left, "Run again: it goes on where it stopped.", self._done, self._total)
+        done, _ = self._journal.view.counts()
+        if done < self._total:
+            left = f"{self._total - done:,} rows were left undone, for no reason that is known"
+            raise RunStoppedError(left, "Run again: it goes on where it stopped.", done, self._total)
 
     async def _work(self) -> None:
         for row in self._rows:
@@ -141,6 +162,8 @@ class _Sitting:
                 # Calls under way come to their end; no further row is begun.
                 self._stopped = self._stopped or error
                 return
+            if self._failed is not None:
+                raise self._failed
             self._journal.finish(row, finding.outcomes, finding.analysis, finding.problem)
             self._done += 1
             self._listen(self.progress())
