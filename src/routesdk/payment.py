@@ -65,7 +65,8 @@ def billed_usd(catalogue: Catalogue, model: str, usage: Usage) -> Decimal | None
         # That nothing was billed is believed only where no price says otherwise.
         return None if stated_usd == 0 and catalogue.is_priced(model) else stated_usd
     if not catalogue.is_priced(model, usage.input_tokens):
-        return stated_usd
+        # The same holds of a prompt beyond the last step of a price that is known.
+        return None if stated_usd == 0 and catalogue.is_priced(model) else stated_usd
     by_tokens_usd = catalogue.cost_usd(model, usage)
     return by_tokens_usd if stated_usd is None else max(stated_usd, by_tokens_usd)
 

@@ -196,13 +196,14 @@ def text_of(backend: str, content: object) -> str:
         content: What stands in the reply's place for text.
 
     Raises:
-        BackendError: It is neither text nor a list of texts.
+        BackendError: It is neither text nor a list with a text in it.
     """
     if content is None or isinstance(content, str):
         return content or ""
     parts = content if isinstance(content, list) else [content]
     texts = [_part_text(part) for part in parts]
-    if any(text is None for text in texts):
+    # Beside text there may be parts of other kinds, such as thoughts.
+    if parts and all(text is None for text in texts):
         raise unreadable(backend, f"its content is {type(content).__name__}, and not text")
     return "".join(text for text in texts if text is not None)
 

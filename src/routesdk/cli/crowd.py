@@ -26,10 +26,10 @@ _AHEAD = 4
 
 @attrs.frozen
 class NeverBegun:
-    """What became of a question that nobody was asked, since every further call would have failed.
+    """What became of a question that nobody was asked, since the batch was over before its turn.
 
     Attributes:
-        error: Why: the money is spent, or access was refused.
+        error: Why: a call found no room in the budget with none under way, or access was refused.
     """
 
     error: RouteSDKError
@@ -43,8 +43,9 @@ async def answers(
 ) -> AsyncGenerator[tuple[Query, Outcome], None]:
     """Yield each question with its answer, or with what kept it from being answered.
 
-    Once no money is left, or access is refused, no further question is begun;
-    calls under way are waited for, since they are paid for.
+    Once a call finds no room in the budget with no other under way, or access
+    is refused, no further question is begun; calls under way are waited for,
+    since they are paid for.
 
     Raises:
         ConfigError: No backend reaches any model, or an option is wrong; before anything is asked.
@@ -80,7 +81,7 @@ async def answers(
 
 
 class _Crowd:
-    """Asks questions, so many at once, until every further call would fail."""
+    """Asks questions, so many at once, until the budget has no room for one, or access is refused."""
 
     def __init__(self, router: Router, terms: AnswerOptions, concurrency: int) -> None:
         self._router = router
@@ -101,6 +102,7 @@ class _Crowd:
                 return error
             while self._over is None:
                 self._under_way += 1
+                refusal: BudgetError | None = None
                 try:
                     return await whole_answer(attempts)
                 except BudgetError as error:
@@ -111,7 +113,9 @@ class _Crowd:
                     return error
                 finally:
                     self._under_way -= 1
-                    self._wake()
+                    if refusal is None:
+                        # Money was set aside for this one alone: a refusal frees none, and wakes nobody.
+                        self._wake()
                 if self._under_way == 0:
                     self._over = refusal
                     self._wake()

@@ -260,6 +260,9 @@ def _run(settings: Config, rows: Path | None, retry_unscored: bool, as_json: boo
             stopped = error
         except KeyboardInterrupt:
             halt.ask()
+    if stopped is not None and not Path(settings.oracle.journal).is_file():
+        # It was refused before anything was begun, so that there is nothing to show.
+        raise stopped
     standing = Standing.read(settings.oracle.journal)
     if as_json:
         problem = None if stopped is None else stopped.problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from functools import lru_cache
@@ -10,14 +11,16 @@ from pathlib import Path
 from routesdk.structure import plain
 from routesdk.types import PartConfig, Request
 
-_LONGEST_PATH = 1024
+# Options of these names, and those that end in one of them after a "_", name files.
+_FILES = ("path", "file")
 
 
 def provider_id(part: PartConfig) -> str:
     """Name who answers, with whatever of the options may change the answer.
 
-    Where a key is kept and how long a call may take change nothing. Of a file,
-    what is in it counts, and not where it is.
+    Where a key is kept and how long a call may take change nothing. Of a file
+    (an option named `path` or `file`, or ending in `_path` or `_file`), what is
+    in it counts, and not where it is.
 
     Args:
         part: The backend, as the config names it.
@@ -26,17 +29,19 @@ def provider_id(part: PartConfig) -> str:
         The name alone where no such option is set; else the name with its options as JSON.
     """
     telling = {
-        key: _told(value)
+        key: _told(key, value)
         for key, value in sorted(part.options.items())
         if not key.endswith(("_env", "_s")) and key != "max_concurrent"
     }
     return f"{part.name} {json.dumps(telling, sort_keys=True)}" if telling else part.name
 
 
-def _told(value: object) -> object:
-    if isinstance(value, str) and len(value) < _LONGEST_PATH and Path(value).is_file():
-        found = Path(value).stat()
-        return _content(value, found.st_mtime_ns, found.st_size)
+def _told(key: str, value: object) -> object:
+    if isinstance(value, str) and (key in _FILES or key.endswith(tuple(f"_{name}" for name in _FILES))):
+        # Whether there is such a file, and whether it can be read, is for its backend to say.
+        with contextlib.suppress(OSError, ValueError):
+            found = Path(value).stat()
+            return _content(value, found.st_mtime_ns, found.st_size)
     return plain(value)
 
 

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from routesdk.errors import JournalError
@@ -14,6 +14,8 @@ from routesdk.errors import JournalError
 APPLICATION_ID = int.from_bytes(b"rjnl")
 """Marks a file as a journal, so that no other program's database is written to."""
 SCHEMA_VERSION = 1
+
+_BUSY_TIMEOUT_S = 30.0
 
 _TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -47,15 +49,25 @@ _TABLES = (
 
 
 def is_journal(path: Path) -> bool:
-    """Tell whether a SQLite file is a journal; its mark may not be in the file itself yet."""
-    try:
-        connect(path, read_only=True).close()
-    except JournalError:
-        return False
-    return True
+    """Tell whether a SQLite file is a journal; its mark may not be in the file itself yet.
+
+    Raises:
+        JournalError: There is no such file, or it cannot be read at the moment.
+    """
+    with telling(path), closing(_opened_to_read(path, _BUSY_TIMEOUT_S)) as database:
+        try:
+            (application_id,) = database.execute("PRAGMA application_id").fetchone()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            # No database at all, whatever its first bytes say.
+            return False
+    return bool(application_id == APPLICATION_ID)
 
 
-def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 30.0) -> sqlite3.Connection:
+def connect(
+    path: Path, *, read_only: bool = False, busy_timeout_s: float = _BUSY_TIMEOUT_S
+) -> sqlite3.Connection:
     """Open a journal, and lay it out where there is none.
 
     Args:
@@ -68,13 +80,7 @@ def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 30.0
     """
     with telling(path):
         if read_only:
-            if not path.is_file():
-                raise JournalError(str(path), "there is no such journal", "Check the path.")
-            # Where nothing is being written, a folder that cannot be written to is no hindrance.
-            still = not path.with_name(f"{path.name}-wal").exists()
-            how = "immutable=1" if still and not os.access(path.parent, os.W_OK) else "mode=ro"
-            address = f"{path.absolute().as_uri()}?{how}"
-            database = sqlite3.connect(address, uri=True, timeout=busy_timeout_s, isolation_level=None)
+            database = _opened_to_read(path, busy_timeout_s)
         else:
             database = sqlite3.connect(
                 path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
@@ -85,6 +91,16 @@ def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 30.0
             database.close()
             raise
     return database
+
+
+def _opened_to_read(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    if not path.is_file():
+        raise JournalError(str(path), "there is no such journal", "Check the path.")
+    # Where nothing is being written, a folder that cannot be written to is no hindrance.
+    still = not path.with_name(f"{path.name}-wal").exists()
+    how = "immutable=1" if still and not os.access(path.parent, os.W_OK) else "mode=ro"
+    address = f"{path.absolute().as_uri()}?{how}"
+    return sqlite3.connect(address, uri=True, timeout=busy_timeout_s, isolation_level=None)
 
 
 @contextmanager

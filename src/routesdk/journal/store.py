@@ -267,14 +267,15 @@ class Journal:
         Raises:
             JournalError: The file cannot be written.
         """
-        cost = 0 if usage is None or usage.cost_usd is None else to_nano(usage.cost_usd)
+        # What was counted and has no price is open, and not nothing.
+        cost = 0 if usage is None else None if usage.cost_usd is None else to_nano(usage.cost_usd)
         state = "unknown" if unknown else "settled" if usage is not None else "failed"
         with self._writing(at_once=False):
             self._end(attempt, state, None if unknown else cost, usage, problem)
         if unknown:
             self._move(open_nano=-worst_nano, unknown_nano=worst_nano)
         else:
-            self._move(open_nano=-worst_nano, settled_nano=cost)
+            self._move(open_nano=-worst_nano, settled_nano=cost or 0)
 
     def finish(self, row: Row, outcomes: Iterable[TierOutcome], analysis: str, problem: str) -> None:
         """Store what was found out about a row; nothing is left to do for it.

@@ -122,17 +122,18 @@ class Caller:
             self._under_way.pop(key).set()
 
     async def _try(self, line: Line, request: Request, call: Call) -> Answer:
+        worst_nano = self._worst_nano(line, request)
         expected = estimate_tokens(request) + (request.max_output_tokens or 0)
         tried = tried_while_down = 0
         while True:
-            self._go_on()
+            self.go_on()
             async with line.pace.turn(expected):
                 # A turn may have been long in coming.
-                self._go_on()
+                self.go_on()
                 down, begun = line.pace.breaker.open, time.monotonic()
                 tried_while_down += down
                 tried += 1
-                reply = await self._once(line, request, call)
+                reply = await self._once(line, request, call, worst_nano)
             if isinstance(reply, Answer):
                 used = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
                 line.pace.correct(expected, used)
@@ -145,13 +146,13 @@ class Caller:
             on_top = min(tried_while_down, _OUTAGE_TRIES)
             if not reply.retryable or (tried - on_top >= self._attempts and not self._spared(line, on_top)):
                 raise reply
-            await self._pause(backoff_s(tried, reply.retry_after_s))
+            await self.pause(backoff_s(tried, reply.retry_after_s))
 
     def _spared(self, line: Line, on_top: int) -> bool:
         """Tell whether a call that has had its tries gets another: its provider has just gone down."""
         return line.pace.breaker.open and on_top < _OUTAGE_TRIES
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Check that the run is not to stop.
 
         Raises:
@@ -163,7 +164,8 @@ class Caller:
         if self.halted is not None:
             raise self.halted
 
-    async def _pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float) -> None:
+        """Wait for some seconds, or until the run is to stop."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._halt.wanted:
             await asyncio.sleep(min(left, _LOOK_S))
@@ -201,14 +203,20 @@ class Caller:
             self.halted = RunStoppedError(problem, fix)
             raise self.halted
 
-    async def _once(self, line: Line, request: Request, call: Call) -> Answer | BackendError:
-        """Make the call once; however it ends, the journal knows."""
+    def _worst_nano(self, line: Line, request: Request) -> int:
+        """Return the most that the call can cost.
+
+        Raises:
+            BackendError: It is too long for the price that is known; that tells nothing of its provider.
+        """
         try:
-            worst_nano = 0 if line.free else self._pricing.worst_nano(request)
+            return 0 if line.free else self._pricing.worst_nano(request)
         except PriceStepError as error:
-            # One row's question is too long for the price that is known: the others go on.
-            return BackendError(line.name, str(error))
-        attempt = await self._purse.reserve(call, worst_nano, self._go_on)
+            raise BackendError(line.name, str(error)) from error
+
+    async def _once(self, line: Line, request: Request, call: Call, worst_nano: int) -> Answer | BackendError:
+        """Make the call once; however it ends, the journal knows."""
+        attempt = await self._purse.reserve(call, worst_nano, self.go_on)
         self.made += 1
         ended = False
         try:

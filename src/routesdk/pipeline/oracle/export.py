@@ -222,7 +222,9 @@ def _without_folders(config: dict[str, object]) -> dict[str, object]:
             return {key: bare(item, key) for key, item in value.items()}
         if isinstance(value, list):
             return [bare(item, key) for item in value]
-        return _public(value) if isinstance(value, str) and key not in _TEXTS else value
+        if not isinstance(value, str) or key in _TEXTS:
+            return value
+        return Path(value).name if Path(value).is_absolute() else _public(value)
 
     return {key: bare(value, key) for key, value in config.items() if key != "journal"}
 

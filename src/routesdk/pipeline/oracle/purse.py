@@ -49,7 +49,7 @@ class Pricing:
         """
         if self.count_only_tokens and not self.catalogue.is_priced(request.model, most_input_tokens(request)):
             return 0
-        self.catalogue.check_price(request.model, most_input_tokens(request) + more_tokens)
+        self.catalogue.check_price(request.model, most_input_tokens(request))
         worst = worst_case_usd(self.catalogue, request)
         if worst is None:
             raise BudgetError(

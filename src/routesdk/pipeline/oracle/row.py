@@ -183,7 +183,8 @@ class RowWorker:
                 return result
             if not result.retryable or tried >= self._attempts:
                 raise result
-            await asyncio.sleep(backoff_s(tried, min(result.retry_after_s or 0.0, PATIENCE_S)))
+            await self._caller.pause(backoff_s(tried, min(result.retry_after_s or 0.0, PATIENCE_S)))
+            self._caller.go_on()
 
 
 async def _together(*works: Awaitable[T]) -> list[T]:

@@ -58,9 +58,13 @@ async def work_off_in_shards(
     watching = asyncio.ensure_future(_pass_on(halt, sitting.folder))
     try:
         await sitting.collect(executor, parts)
+    except BaseException:
+        # Broken off: parts may still be under way, and must find the file, which the next run removes.
+        _ask_to_stop(sitting.folder)
+        raise
     finally:
         watching.cancel()
-        _clear(sitting.folder)
+    _clear(sitting.folder)
     sitting.check()
     return sitting.progress()
 
@@ -144,6 +148,10 @@ async def _pass_on(halt: Halt, folder: Path) -> None:
     """Write the file that parts look for, once the run is to stop."""
     while not halt.wanted:
         await asyncio.sleep(_LOOK_S)
+    _ask_to_stop(folder)
+
+
+def _ask_to_stop(folder: Path) -> None:
     with contextlib.suppress(OSError):
         (folder / _STOP).touch()
 

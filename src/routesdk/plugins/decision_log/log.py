@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -147,13 +148,13 @@ class DecisionLog:
     def _write_within(self, max_bytes: int, line: bytes) -> None:
         """Append a line, and set the file aside before it where both are too long."""
         lock = self._path.with_name(f"{self._path.name}.lock")
-        try:
-            # Two processes that set the file aside at once would drop what the other has just written.
-            with sole_writer(lock, _WAIT_S):
+        with contextlib.ExitStack() as held:
+            # A file too long is better than a line lost: another process may hold the lock and not go on, or
+            # the folder let no file be made or moved.
+            with contextlib.suppress(CheckpointError, OSError):
+                # Two processes that set the file aside at once would drop what the other has just written.
+                held.enter_context(sole_writer(lock, _WAIT_S))
                 self._make_room(len(line), max_bytes)
-                self._write(line)
-        except CheckpointError:
-            # Another process holds the lock, and does not go on. A file too long is better than a line lost.
             self._write(line)
 
     def _write(self, line: bytes) -> None:
