@@ -311,6 +311,13 @@ def test_a_prompt_that_may_exceed_a_prices_step_is_refused_where_money_is_bounde
     assert Pricing(catalogue=stepped(bytes_long)).worst_nano(request) > 0
 
 
+def test_beyond_a_prices_step_too_no_server_is_believed_that_it_took_nothing() -> None:
+    pricing = Pricing(catalogue=stepped(10))
+    nothing = Usage(input_tokens=11, output_tokens=1, cost_usd=Decimal(0))
+    assert pricing.cost_usd(MEDIUM, nothing) is None
+    assert pricing.cost_usd(MEDIUM, attrs.evolve(nothing, cost_usd=Decimal(2))) == 2
+
+
 def test_a_prompt_beyond_a_prices_step_has_an_open_cost() -> None:
     router = answering(Script("x", USED, then=("x", Usage(input_tokens=9))), catalogue=stepped(2))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -304,6 +306,10 @@ def test_a_journal_is_known_while_its_first_pages_are_not_in_the_file_yet(path: 
     assert is_journal(path)
     (tmp_path / "other").write_bytes(b"SQLite format 3\x00")
     assert not is_journal(tmp_path / "other")
+    # Of a newer one it is said what to do; it is no other program's.
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    assert is_journal(path)
 
 
 def test_a_snapshot_sees_one_state_throughout(path: Path) -> None:
@@ -333,6 +339,16 @@ def test_what_a_provider_is_named_by_is_what_is_in_a_file_and_not_where_it_is(tm
     assert str(tmp_path) not in first
     two.write_text("bc")
     assert first != provider_id(PartConfig("recorded", {"path": str(two)}))
+
+
+def test_an_option_that_names_no_file_counts_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "here"
+    file.write_text("a")
+    for value in ("no such file", "x" * 600, "nul\0", "/root/" + "y" * 300, str(tmp_path)):
+        told = provider_id(PartConfig("scripted", {"path": value, "suffix": value}))
+        assert json.loads(told.split(" ", 1)[1])["suffix"] == value
+    # What only happens to be a file's name is a text.
+    assert str(file) in provider_id(PartConfig("scripted", {"suffix": str(file)}))
 
 
 def test_a_full_disk_is_told_and_what_was_committed_stays(path: Path) -> None:

@@ -108,6 +108,17 @@ def test_a_question_too_long_for_the_price_that_is_known_leaves_its_own_row_unsc
     assert "its price is known for up to 200,000 alone" in work.unscored[0]
 
 
+def test_questions_too_long_for_a_price_stop_no_run_however_many_they_are(tmp_path: Path) -> None:
+    long = [attrs.evolve(row, query=Query("x" * 200_000 + row.query.text)) for row in examples(30)]
+    tiers = (TierConfig(name="medium", model=MEDIUM), TierConfig(name="large", model="gemini-2.5-pro"))
+    oracle = Oracle(reply=lambda _: "thing")
+
+    done = run(tmp_path, oracle, benchmark=Questions(tuple(long)), tiers=tiers)
+
+    assert done.done == done.total > 20
+    assert {request.model for request in oracle.asked} == {MEDIUM}
+
+
 def test_a_model_that_refuses_everything_stops_the_run_before_the_others_are_paid_for_nothing(
     tmp_path: Path,
 ) -> None:

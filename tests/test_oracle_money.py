@@ -122,6 +122,16 @@ def test_tokens_alone_are_counted_where_the_config_says_so(tmp_path: Path) -> No
     assert view_total(tmp_path) == 0
 
 
+def test_a_failure_whose_tokens_alone_are_known_is_no_call_for_nothing(tmp_path: Path) -> None:
+    usage = Usage(input_tokens=5, output_tokens=3)
+    oracle = Oracle(reply=lambda _: BackendError("scripted", "safety", blocked=True, usage=usage))
+    run(tmp_path, oracle, limit=3, prices=False, count_only_tokens=True)
+    with JournalView.open(tmp_path / "oracle.sqlite") as view:
+        bills = view.bills()
+    assert bills
+    assert all(bill.unpriced == bill.calls for bill in bills)
+
+
 def view_total(folder: Path) -> int:
     with JournalView.open(folder / "oracle.sqlite") as view:
         return view.ledger().total_nano

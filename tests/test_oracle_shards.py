@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +23,7 @@ from routesdk.config import Config, OracleConfig
 from routesdk.dataset import write_examples
 from routesdk.errors import ConfigError, JournalError, RunStoppedError
 from routesdk.journal import Call, Journal, JournalView, Row, TierOutcome, merge, partition
-from routesdk.pipeline.oracle import Progress, generate
+from routesdk.pipeline.oracle import Progress, agenerate, generate
 from routesdk.pipeline.oracle.shard import run_part
 from routesdk.protocols import Backend, Benchmark, Executor
 from routesdk.testing import FakeJudge, make_examples, make_host
@@ -276,6 +279,52 @@ def test_parts_that_a_killed_run_left_behind_are_taken_in_first(
     assert done.begun_at == theirs > 0
     assert done.done == done.total
     assert findings(tmp_path / "oracle.sqlite") == findings(tmp_path / "whole.sqlite")
+
+
+@attrs.frozen
+class Slow:
+    """An executor that tells when it was asked, and whose parts are under way for a while."""
+
+    begun: threading.Event
+
+    def map(self, stage_name: str, shard_files: Sequence[Path]) -> Iterator[ShardResult]:
+        self.begun.set()
+        time.sleep(0.2)
+        yield from (ShardResult(shard, None, "broken off") for shard in shard_files)
+
+
+@attrs.frozen
+class SlowPlugin:
+    """Offers the executor `slow`."""
+
+    begun: threading.Event
+
+    @hookimpl
+    def routesdk_executors(self) -> Iterator[Component[Executor]]:
+        yield Component(name="slow", factory=lambda: Slow(self.begun))
+
+
+def test_parts_of_a_run_that_is_broken_off_are_asked_to_stop(recorded: Path, tmp_path: Path) -> None:
+    settings = config(tmp_path, recorded, shards=2, executor=PartConfig("slow"))
+    begun = threading.Event()
+
+    async def break_off() -> None:
+        task = asyncio.ensure_future(agenerate(settings, host=make_host(SlowPlugin(begun))))
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    folder = tmp_path / "oracle.sqlite.parts"
+    asyncio.run(break_off())
+    part = min(folder.glob("part-*.sqlite"))
+    with pytest.raises(RunStoppedError, match="asked to stop"):
+        run_part(part)
+    # The next run takes them in, and goes on.
+    done = generate(config(tmp_path, recorded, shards=2), host=make_host())
+    assert done.done == done.total
+    assert not folder.exists()
 
 
 def test_the_budget_is_divided_beforehand(recorded: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from routesdk.provider import (
     refused,
     shortened,
     stated_wait_s,
+    text_of,
     unreadable,
     without_keys,
 )
@@ -142,6 +143,15 @@ def test_only_what_was_never_sent_is_known_to_cost_nothing() -> None:
 
     assert (refusal.retryable, refusal.may_cost) == (True, False)
     assert (cut.retryable, cut.may_cost) == (True, True)
+
+
+def test_the_text_of_a_reply_is_joined_from_the_parts_that_have_one() -> None:
+    thought = {"type": "thinking", "thinking": "hm"}
+    assert text_of("openai", [thought, {"type": "text", "text": "Goe"}, {"text": "the"}]) == "Goethe"
+    assert text_of("openai", []) == text_of("openai", None) == ""
+    for content in ([thought], 7):
+        with pytest.raises(BackendError, match="and not text"):
+            text_of("openai", content)
 
 
 def test_causes_that_go_in_circles_come_to_an_end() -> None:

@@ -261,6 +261,17 @@ def test_a_full_file_is_set_aside_and_the_oldest_is_dropped(
     assert all(file.stat().st_size <= 2 * line for file in tmp_path.iterdir())
 
 
+def test_a_lock_that_cannot_be_taken_loses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = DecisionLog(path, max_bytes=1)
+    # In the place of the lock's file: it can neither be made nor opened.
+    (tmp_path / "log.jsonl.lock").mkdir()
+
+    log_numbered(log, 3)
+
+    assert query_ids(path) == ["00", "01", "02"]
+
+
 def test_a_line_longer_than_the_limit_has_a_file_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
 
