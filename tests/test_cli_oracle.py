@@ -15,6 +15,7 @@ import pytest
 from command import Command, Result
 from provider_server import ProviderServer
 from routesdk.dataset import write_examples
+from routesdk.errors import RunStoppedError
 from routesdk.journal import JournalView
 from routesdk.testing import MODELS, make_examples
 
@@ -232,6 +233,22 @@ def test_a_cell_without_rows_is_named(oracle: Command, answers: Path) -> None:
 
     assert done.code == 2
     assert "Cells with rows" in done.err
+
+
+@pytest.mark.parametrize("ending", [RunStoppedError("no access", "Mend that."), KeyboardInterrupt()])
+def test_a_run_that_ended_before_it_began_says_why_and_speaks_of_no_journal(
+    oracle: Command, answers: Path, monkeypatch: pytest.MonkeyPatch, ending: BaseException
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ending
+
+    monkeypatch.setattr("routesdk.pipeline.oracle.generate", refuse)
+    done = oracle("generate", "--recorded", str(answers), *PAIR)
+
+    by_hand = isinstance(ending, KeyboardInterrupt)
+    assert done.code == (130 if by_hand else 2), done.err
+    assert ("Stopped by hand" if by_hand else "no access") in done.err
+    assert "journal" not in done.err
 
 
 @pytest.mark.parametrize("twice", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -347,6 +348,8 @@ def test_an_option_that_names_no_file_counts_as_it_is(tmp_path: Path) -> None:
     for value in ("no such file", "x" * 600, "nul\0", "/root/" + "y" * 300, str(tmp_path)):
         told = provider_id(PartConfig("scripted", {"path": value, "suffix": value}))
         assert json.loads(told.split(" ", 1)[1])["suffix"] == value
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe" in provider_id(PartConfig("scripted", {"path": str(tmp_path / "pipe")}))
     # What only happens to be a file's name is a text.
     assert str(file) in provider_id(PartConfig("scripted", {"suffix": str(file)}))
 

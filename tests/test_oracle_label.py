@@ -308,13 +308,16 @@ def test_no_folder_and_no_user_of_an_address_gets_out(tmp_path: Path) -> None:
             return BackendError("scripted", f"{tmp_path}/answers.jsonl has no answer; see https://a.b/c/d")
         return answer_to(request)
 
-    part = PartConfig("scripted", {"base_url": "http://me:s3cr3t@127.0.0.1:1/v1"})
+    options = {"base_url": "http://me:s3cr3t@127.0.0.1:1/v1", "path": f"{tmp_path} of mine/my answers.jsonl"}
+    part = PartConfig("scripted", options)
     settings = config(tmp_path, backend=part, system="/no_think")
     generate(settings, host=host(), backends={"scripted": Oracle(reply=reply)})
     with JournalView.open(settings.oracle.journal) as view:
         done = export(view, tmp_path / "oracle.jsonl", host=host())
     texts = "".join(each.read_text("utf-8") for each in (done.kept_out, done.manifest, done.dataset))
     assert str(tmp_path) not in texts
+    assert "of mine" not in texts
+    assert '"my answers.jsonl"' in texts
     assert "s3cr3t" not in texts
     assert "answers.jsonl has no answer; see https://a.b/c/d" in texts
     assert json.loads(done.manifest.read_text("utf-8"))["config"]["system"] == "/no_think"

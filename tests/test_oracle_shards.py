@@ -310,7 +310,7 @@ def test_parts_of_a_run_that_is_broken_off_are_asked_to_stop(recorded: Path, tmp
 
     async def break_off() -> None:
         task = asyncio.ensure_future(agenerate(settings, host=make_host(SlowPlugin(begun))))
-        while not begun.is_set():
+        while not begun.is_set() and not task.done():
             await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])

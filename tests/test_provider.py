@@ -149,7 +149,9 @@ def test_the_text_of_a_reply_is_joined_from_the_parts_that_have_one() -> None:
     thought = {"type": "thinking", "thinking": "hm"}
     assert text_of("openai", [thought, {"type": "text", "text": "Goe"}, {"text": "the"}]) == "Goethe"
     assert text_of("openai", []) == text_of("openai", None) == ""
-    for content in ([thought], 7):
+    # A cap may be used up by thoughts, and a piece of a stream may be one.
+    assert text_of("openai", [thought]) == ""
+    for content in ([{"type": "text", "text": 7}], [{}], [{"type": "image"}], [7], 7):
         with pytest.raises(BackendError, match="and not text"):
             text_of("openai", content)
 

@@ -188,6 +188,10 @@ def unreadable(
     return BackendError(backend, said, retryable=True, may_cost=True, usage=usage)
 
 
+# What servers call the parts that hold a model's thoughts.
+_THOUGHTS = ("thinking", "redacted_thinking", "reasoning")
+
+
 def text_of(backend: str, content: object) -> str:
     """Return the text of a reply's content, which may come whole or in parts; empty where there is none.
 
@@ -196,14 +200,13 @@ def text_of(backend: str, content: object) -> str:
         content: What stands in the reply's place for text.
 
     Raises:
-        BackendError: It is neither text nor a list with a text in it.
+        BackendError: Something in it is neither text nor a thought.
     """
     if content is None or isinstance(content, str):
         return content or ""
     parts = content if isinstance(content, list) else [content]
     texts = [_part_text(part) for part in parts]
-    # Beside text there may be parts of other kinds, such as thoughts.
-    if parts and all(text is None for text in texts):
+    if any(text is None for text in texts):
         raise unreadable(backend, f"its content is {type(content).__name__}, and not text")
     return "".join(text for text in texts if text is not None)
 
@@ -214,8 +217,14 @@ def named_or(stated: object, asked: str) -> str:
 
 
 def _part_text(part: object) -> str | None:
-    text = part.get("text") if isinstance(part, Mapping) else getattr(part, "text", None)
-    return text if isinstance(text, str) else None
+    """Return the text of a part: empty for a thought, None for what is neither text nor thought."""
+    text, kind = (
+        part.get(name) if isinstance(part, Mapping) else getattr(part, name, None)
+        for name in ("text", "type")
+    )
+    if isinstance(text, str):
+        return text
+    return "" if text is None and kind in _THOUGHTS else None
 
 
 def withheld(backend: str, reason: str, usage: Usage | None = None) -> BackendError:

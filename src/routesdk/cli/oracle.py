@@ -18,7 +18,7 @@ from routesdk.cli.cell import Standing, print_cells, print_forecast
 from routesdk.cli.console import console, errors, printable
 from routesdk.cli.part import part_options
 from routesdk.config import Config, OracleConfig, load_config
-from routesdk.errors import ConfigError, RunStoppedError
+from routesdk.errors import ConfigError, JournalError, RunStoppedError
 from routesdk.structure import structure, unstructure
 from routesdk.types import Example, PartConfig
 
@@ -260,22 +260,29 @@ def _run(settings: Config, rows: Path | None, retry_unscored: bool, as_json: boo
             stopped = error
         except KeyboardInterrupt:
             halt.ask()
-    if stopped is not None and not Path(settings.oracle.journal).is_file():
-        # It was refused before anything was begun, so that there is nothing to show.
-        raise stopped
-    standing = Standing.read(settings.oracle.journal)
-    if as_json:
-        problem = None if stopped is None else stopped.problem
-        typer.echo(json.dumps(standing.record() | {"stopped": problem}))
+    try:
+        standing = Standing.read(settings.oracle.journal)
+    except JournalError:
+        # Where it ended before anything was begun, there is nothing to show.
+        if stopped is None and not halt.wanted:
+            raise
     else:
-        if standing.done:
-            print_cells(standing.table, None)
-        console().print(f"\n{standing.sentence()}")
+        _print_standing(standing, stopped, as_json)
     if halt.wanted:
         errors().print("[yellow]Stopped by hand. Run the same command, and it goes on.[/]")
         raise typer.Exit(_STOPPED_BY_HAND)
     if stopped is not None:
         raise stopped
+
+
+def _print_standing(standing: Standing, stopped: RunStoppedError | None, as_json: bool) -> None:
+    if as_json:
+        problem = None if stopped is None else stopped.problem
+        typer.echo(json.dumps(standing.record() | {"stopped": problem}))
+        return
+    if standing.done:
+        print_cells(standing.table, None)
+    console().print(f"\n{standing.sentence()}")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import stat
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,7 +42,9 @@ def _told(key: str, value: object) -> object:
         # Whether there is such a file, and whether it can be read, is for its backend to say.
         with contextlib.suppress(OSError, ValueError):
             found = Path(value).stat()
-            return _content(value, found.st_mtime_ns, found.st_size)
+            # A pipe or a device is not read for that: what comes out of it comes out once.
+            if stat.S_ISREG(found.st_mode):
+                return _content(value, found.st_mtime_ns, found.st_size)
     return plain(value)
 
 

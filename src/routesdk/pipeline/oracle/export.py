@@ -207,6 +207,8 @@ _FOLDERS = re.compile(r"(?<![\w:/.])/(?:[^\s/'\":]+/)+(?=[^\s/'\":])")
 _USER = re.compile(r"(?<=//)[^/@\s]+@")
 # What people write for models, and models' names, are no paths.
 _TEXTS = frozenset({"system", "model", "name"})
+# Options of these names, and those that end in one of them after a "_", name files: with blanks, too.
+_PATHS = frozenset({"path", "file", "folder", "directory", "dir"})
 
 
 def _public(text: str) -> str:
@@ -224,7 +226,8 @@ def _without_folders(config: dict[str, object]) -> dict[str, object]:
             return [bare(item, key) for item in value]
         if not isinstance(value, str) or key in _TEXTS:
             return value
-        return Path(value).name if Path(value).is_absolute() else _public(value)
+        is_path = key.rsplit("_", 1)[-1] in _PATHS and Path(value).is_absolute()
+        return Path(value).name if is_path else _public(value)
 
     return {key: bare(value, key) for key, value in config.items() if key != "journal"}
 

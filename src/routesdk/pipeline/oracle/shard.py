@@ -223,7 +223,9 @@ def take_in_parts(journal: Journal) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove the folder of parts, unless parts are left in it."""
+    """Remove the folder of parts, unless parts are left in it: they may be under way, and asked to stop."""
+    if any(folder.glob("part-*.sqlite")):
+        return
     (folder / _STOP).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
