@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Set before anything imports huggingface_hub, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Set before anything imports litellm, which downloads its price table otherwise.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import pytest
 from hypothesis import HealthCheck, settings

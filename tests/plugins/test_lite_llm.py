@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -184,8 +185,10 @@ def test_importing_it_asks_nobody_on_the_network() -> None:
         "socket.getaddrinfo = refuse\n"
         "import routesdk.plugins.lite_llm.backend\n"
     )
+    # As users have it: nothing is set beforehand.
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("LITELLM_")}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True, env=bare
     )
 
     assert done.stdout == ""
