@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from routesdk.journal.key import call_key, provider_id
-from routesdk.journal.merge import merge, occupied, partition, remove
+from routesdk.journal.key import call_key, names_a_path, provider_id
+from routesdk.journal.merge import merge, occupied, partition, parts_in, remove
 from routesdk.journal.record import Call, Ledger, Row, TierOutcome, Work
 from routesdk.journal.schema import is_journal
 from routesdk.journal.store import Journal
@@ -22,8 +22,10 @@ __all__ = [
     "call_key",
     "is_journal",
     "merge",
+    "names_a_path",
     "occupied",
     "partition",
+    "parts_in",
     "provider_id",
     "remove",
 ]

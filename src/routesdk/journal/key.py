@@ -12,8 +12,12 @@ from pathlib import Path
 from routesdk.structure import plain
 from routesdk.types import PartConfig, Request
 
-# Options of these names, and those that end in one of them after a "_", name files.
-_FILES = ("path", "file")
+_PATHS = frozenset({"path", "file", "folder", "directory", "dir"})
+
+
+def names_a_path(option: str) -> bool:
+    """Tell whether an option names a file or folder: as `path` or `file` do, or `x_path`."""
+    return option.rsplit("_", 1)[-1] in _PATHS
 
 
 def provider_id(part: PartConfig) -> str:
@@ -38,7 +42,7 @@ def provider_id(part: PartConfig) -> str:
 
 
 def _told(key: str, value: object) -> object:
-    if isinstance(value, str) and (key in _FILES or key.endswith(tuple(f"_{name}" for name in _FILES))):
+    if isinstance(value, str) and names_a_path(key):
         # Whether there is such a file, and whether it can be read, is for its backend to say.
         with contextlib.suppress(OSError, ValueError):
             found = Path(value).stat()

@@ -40,6 +40,15 @@ _MERGE = (
 )
 
 
+def parts_in(folder: Path) -> list[Path]:
+    """Return the parts that `partition` wrote to a folder, and that nobody has merged or removed since."""
+    return sorted(folder.glob(_part_name("*")))
+
+
+def _part_name(number: str) -> str:
+    return f"part-{number}.sqlite"
+
+
 def partition(journal: Journal, folder: Path, count: int, about: Mapping[str, str]) -> tuple[Path, ...]:
     """Divide the rows that are not finished over journals of their own.
 
@@ -60,7 +69,7 @@ def partition(journal: Journal, folder: Path, count: int, about: Mapping[str, st
     """
     parts = []
     for number in range(count):
-        file = folder / f"part-{number:03d}.sqlite"
+        file = folder / _part_name(f"{number:03d}")
         if file.exists():
             raise JournalError(str(file), "a part of an earlier run is in the way", "Merge it, or remove it.")
         with Journal(file) as part:

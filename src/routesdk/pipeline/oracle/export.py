@@ -17,7 +17,7 @@ from routesdk.config import OracleConfig
 from routesdk.dataset import example_to_row, replacing
 from routesdk.errors import ConfigError, JournalError
 from routesdk.host import PluginHost
-from routesdk.journal import JournalView, Work
+from routesdk.journal import JournalView, Work, names_a_path
 from routesdk.pipeline.oracle.label import cell_name, label, usable
 from routesdk.pipeline.oracle.plan import build_matrix
 from routesdk.protocols import Matrix
@@ -207,8 +207,6 @@ _FOLDERS = re.compile(r"(?<![\w:/.])/(?:[^\s/'\":]+/)+(?=[^\s/'\":])")
 _USER = re.compile(r"(?<=//)[^/@\s]+@")
 # What people write for models, and models' names, are no paths.
 _TEXTS = frozenset({"system", "model", "name"})
-# Options of these names, and those that end in one of them after a "_", name files: with blanks, too.
-_PATHS = frozenset({"path", "file", "folder", "directory", "dir"})
 
 
 def _public(text: str) -> str:
@@ -226,7 +224,8 @@ def _without_folders(config: dict[str, object]) -> dict[str, object]:
             return [bare(item, key) for item in value]
         if not isinstance(value, str) or key in _TEXTS:
             return value
-        is_path = key.rsplit("_", 1)[-1] in _PATHS and Path(value).is_absolute()
+        # With blanks in it, no pattern would tell where a path ends.
+        is_path = names_a_path(key) and Path(value).is_absolute()
         return Path(value).name if is_path else _public(value)
 
     return {key: bare(value, key) for key, value in config.items() if key != "journal"}

@@ -15,7 +15,7 @@ import attrs
 from routesdk.config import Config
 from routesdk.errors import JournalError, RunStoppedError
 from routesdk.host import PluginHost, attempt
-from routesdk.journal import Journal, JournalView, merge, occupied, partition, remove
+from routesdk.journal import Journal, JournalView, merge, occupied, partition, parts_in, remove
 from routesdk.pipeline.oracle.caller import Halt
 from routesdk.pipeline.oracle.plan import build_plan
 from routesdk.pipeline.oracle.run import Listener, Progress, work_off
@@ -217,14 +217,14 @@ def take_in_parts(journal: Journal) -> None:
         JournalError: A part is still being written, or cannot be read.
     """
     folder = _parts_folder(journal)
-    for left in sorted(folder.glob("part-*.sqlite")):
+    for left in parts_in(folder):
         merge(journal, left)
     _clear(folder)
 
 
 def _clear(folder: Path) -> None:
     """Remove the folder of parts, unless parts are left in it: they may be under way, and asked to stop."""
-    if any(folder.glob("part-*.sqlite")):
+    if parts_in(folder):
         return
     (folder / _STOP).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
