@@ -104,9 +104,11 @@ def test_with_a_fifth_of_calls_failing_every_row_ends_and_the_money_adds_up(
             assert outcome.grade is not None or outcome.reason
     assert sum(not work.unscored for work in works) == len(works)
     assert ledger.settled_nano <= billed <= ledger.settled_nano + ledger.unknown_nano
-    # On a busy machine a sound call may miss its deadline, too.
+    # On a busy machine any reply may miss its deadline, a refusal too: its call is unknown then.
+    refused = faulted["429"] + faulted["500"] + faulted["503"]
     assert states["unknown"] >= faulted["hang"] + faulted["cut"] + faulted["broken"]
-    assert states["failed"] == faulted["429"] + faulted["500"] + faulted["503"]
+    assert 0 < states["failed"] <= refused
+    assert states["failed"] + states["unknown"] >= faulted.total()
     assert ledger.open_nano == 0
 
 
