@@ -18,6 +18,7 @@ from attrs.validators import deep_iterable, ge, gt, in_, le, lt, optional
 from routesdk._checked import checked, named
 from routesdk.errors import ConfigError
 from routesdk.structure import structure
+from routesdk.tuning import DPOConfig, QLoRAConfig, SFTConfig
 from routesdk.types import FrozenMapping, PartConfig, Tier, distinct_tiers, frozen, frozen_throughout, usd
 
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -101,6 +102,12 @@ def _prices(prices: Mapping[str, PriceConfig]) -> Mapping[str, PriceConfig]:
 
 def _path(value: Path | str) -> Path:
     return Path(value) if isinstance(value, str) else value
+
+
+def _paths(paths: Iterable[Path | str]) -> tuple[Path, ...]:
+    if isinstance(paths, (str, Path)):
+        return (Path(paths),)
+    return tuple(_path(path) for path in paths) if isinstance(paths, (list, tuple)) else paths  # type: ignore[return-value]
 
 
 def _optional_path(value: Path | str | None) -> Path | None:
@@ -287,79 +294,44 @@ class PriceConfig:
 
 
 @attrs.frozen(kw_only=True, field_transformer=checked)
-class QLoRAConfig:
-    """Adapter and quantisation settings that SFT and DPO share.
-
-    Attributes:
-        rank: LoRA rank r; factors are A (r, d_in) and B (d_out, r).
-        alpha: Update scale; the product BA is multiplied by alpha / r.
-        dropout: Share of adapter inputs dropped while training.
-        bits: Bits per frozen base weight; 16 is no quantisation.
-
-    Source: Dettmers et al., QLoRA (arXiv:2305.14314), for 4-bit NF4 and adapters on all linear layers.
-    """
-
-    rank: int = attrs.field(default=16, validator=ge(1))
-    alpha: float = attrs.field(default=32.0, validator=[gt(0.0), lt(math.inf)])
-    dropout: float = attrs.field(default=0.05, validator=[ge(0.0), lt(1.0)])
-    bits: int = attrs.field(default=4, validator=in_((4, 8, 16)))
-
-
-@attrs.frozen(kw_only=True, field_transformer=checked)
-class SFTConfig:
-    """Supervised fine-tuning.
-
-    Attributes:
-        epochs: Passes over the rows.
-        learning_rate: Peak step size of the cosine schedule.
-        batch_size: Rows per optimiser step.
-        max_tokens: Rows longer than this are cut from the oldest turn.
-    """
-
-    epochs: float = attrs.field(default=3.0, validator=[gt(0.0), lt(math.inf)])
-    learning_rate: float = attrs.field(default=2e-4, validator=[gt(0.0), lt(math.inf)])
-    batch_size: int = attrs.field(default=16, validator=ge(1))
-    max_tokens: int = attrs.field(default=1024, validator=ge(16))
-
-
-@attrs.frozen(kw_only=True, field_transformer=checked)
-class DPOConfig:
-    """Direct preference optimisation, starting from the SFT adapter.
-
-    Attributes:
-        epochs: Passes over the pairs.
-        learning_rate: Peak step size.
-        beta: Strength of the pull towards the SFT adapter.
-        batch_size: Pairs per optimiser step.
-
-    Source: Rafailov et al., DPO (arXiv:2305.18290), for beta = 0.1.
-    """
-
-    epochs: float = attrs.field(default=1.0, validator=[gt(0.0), lt(math.inf)])
-    learning_rate: float = attrs.field(default=5e-6, validator=[gt(0.0), lt(math.inf)])
-    beta: float = attrs.field(default=0.1, validator=[gt(0.0), lt(math.inf)])
-    batch_size: int = attrs.field(default=16, validator=ge(1))
-
-
-@attrs.frozen(kw_only=True, field_transformer=checked)
 class TrainConfig:
     """How a router is trained: `[train]`.
 
     Attributes:
-        trainer: Trainer by name.
-        base_model: Folder or Hub id of the base model, where the trainer needs one.
+        trainer: Trainer, by name or as a table with its options; `qlora-dpo` trains `qlora-sft` first.
+        data: Files of outcomes to learn from, such as `routesdk oracle export` writes.
+        validation: Files for early stopping, calibration and the table at the end; empty holds a
+            part of `data` out.
+        tiers: Models that stand for the tiers in `data`, cheapest first; empty takes those of
+            the manifest beside the file, or the file's only ones.
+        matrix: Matrix that turns grades into policies.
+        output: Folder of the checkpoint.
+        work: Folder of prepared rows, training state and metrics: a killed run goes on from there.
+        compare: Trainers whose routers stand beside it in the table at the end.
+        validation_share: Share of `data` held out where there are no validation files.
         seed: Seed of every random choice.
-        qlora: Adapter settings.
-        sft: Fine-tuning settings.
-        dpo: Preference settings.
+        base_model: Folder or Hub id of the base model, for trainers that need one.
+        sft: Options of `qlora-sft`.
+        dpo: Options of `qlora-dpo`.
+        executor: Where training runs.
     """
 
-    trainer: str = attrs.field(default="linear", validator=named)
-    base_model: str | None = attrs.field(default=None, validator=optional(named))
+    trainer: PartConfig = attrs.field(default=PartConfig("linear"), converter=_part)
+    data: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
+    validation: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
+    tiers: tuple[str, ...] = attrs.field(default=(), converter=_models, validator=deep_iterable(named))
+    matrix: str = attrs.field(default="nine-cell", validator=named)
+    output: Path = attrs.field(default=Path("router_checkpoints/router_final"), converter=_path)
+    work: Path = attrs.field(default=Path("router_checkpoints/work"), converter=_path)
+    compare: tuple[str, ...] = attrs.field(
+        default=("linear",), converter=_models, validator=deep_iterable(named)
+    )
+    validation_share: float = attrs.field(default=0.15, validator=[gt(0.0), lt(1.0)])
     seed: int = attrs.field(default=0, validator=ge(0))
-    qlora: QLoRAConfig = attrs.field(factory=QLoRAConfig)
+    base_model: str | None = attrs.field(default=None, validator=optional(named))
     sft: SFTConfig = attrs.field(factory=SFTConfig)
     dpo: DPOConfig = attrs.field(factory=DPOConfig)
+    executor: PartConfig = attrs.field(default=PartConfig("local"), converter=_part)
 
 
 @attrs.frozen(kw_only=True, field_transformer=checked)

@@ -154,6 +154,18 @@ class PolicyParseError(RouteSDKError):
 
 
 @attrs.frozen
+class ReasonParseError(RouteSDKError):
+    """A reason was written or read that is not one line after its mark."""
+
+    text: str
+    problem: str
+
+    def __str__(self) -> str:
+        shown = self.text if len(self.text) <= 80 else f"{self.text[:79]}…"
+        return f"No reason can be read from {shown!r}: {self.problem}. A reason is one line of text."
+
+
+@attrs.frozen
 class RuleError(RouteSDKError):
     """A mapping rule raised, or returned something that is no proposal or refusal."""
 
@@ -364,17 +376,21 @@ class LeakError(RouteSDKError):
         ids: The rows.
         learned_by: The checkpoint that learned from them; empty where a split is what forbids them.
         learned_from: What its card says that it learned from.
+        fix: What to do about it, where it is not to take them out.
     """
 
     purpose: str
     ids: tuple[str, ...]
     learned_by: str = ""
     learned_from: tuple[str, ...] = ()
+    fix: str = ""
 
     def __str__(self) -> str:
         shown = ", ".join(self.ids[:5]) + (", …" if len(self.ids) > 5 else "")
         rows = "1 row" if len(self.ids) == 1 else f"{len(self.ids)} rows"
         text = f"{rows} must not be used for {self.purpose}: {shown}. "
+        if self.fix:
+            return text + self.fix
         if not self.learned_by:
             return f"{text}Take them out; `routesdk.pipeline.split` keeps both sides apart."
         sources = (

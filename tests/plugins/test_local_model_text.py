@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from routesdk.plugins.local_model.gate import Gate
 from routesdk.plugins.local_model.piece import Pieces
-from routesdk.plugins.local_model.prompt import defuse, fold_system, plain, turns_of
+from routesdk.plugins.local_model.prompt import plain, turns_of
+from routesdk.turn import defuse, fold_system
 from routesdk.types import Message, Query, Request
 from small_model import MARKS
 

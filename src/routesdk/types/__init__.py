@@ -28,7 +28,7 @@ from routesdk.types.part import PartConfig
 from routesdk.types.policy import GRADES, Grade, Label, Policy, Tier, distinct_names, distinct_tiers
 from routesdk.types.prediction import Prediction, PredictionBatch
 from routesdk.types.query import Message, Query, QueryLike
-from routesdk.types.training import Dataset, ShardResult, TrainJob
+from routesdk.types.training import Dataset, ShardResult, TrainJob, TrainProgress
 
 __all__ = [
     "BROKEN_OFF",
@@ -64,6 +64,7 @@ __all__ = [
     "Tier",
     "TraceStep",
     "TrainJob",
+    "TrainProgress",
     "Unscored",
     "Usage",
     "Verdict",

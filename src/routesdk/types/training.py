@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -25,6 +26,31 @@ class Dataset:
 
 
 @attrs.frozen(kw_only=True)
+class TrainProgress:
+    """Where a training run stands.
+
+    Attributes:
+        stage: What is being done, such as `qlora-sft`.
+        step: Optimiser steps that are done.
+        steps: Optimiser steps in all.
+        loss: Training loss of the last steps; None before the first.
+        validation_loss: The latest one; None before the first.
+        tokens_per_s: Tokens a second, padding left out; None where nothing counts them.
+        memory_mb: Peak memory in MiB: of the GPU where there is one, else of the process.
+        seconds_left: Estimate of the time left; None before there is one.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    loss: float | None = None
+    validation_loss: float | None = None
+    tokens_per_s: float | None = None
+    memory_mb: float | None = None
+    seconds_left: float | None = None
+
+
+@attrs.frozen(kw_only=True)
 class TrainJob:
     """Everything that one training run reads and writes.
 
@@ -36,6 +62,11 @@ class TrainJob:
         matrix: Name of the matrix that turns grades into policies.
         tiers: Names of the tiers, cheapest first.
         seed: Seed of every random choice.
+        start: Folder of a trained policy model to go on from, for trainers that do: `qlora-dpo`
+            starts from what `qlora-sft` wrote.
+        work: Folder of the run's state and metrics, which outlives a kill: the same job with
+            the same folder goes on where it was. None for a temporary one.
+        listen: Is told where the run stands.
     """
 
     train: tuple[Dataset, ...]
@@ -44,6 +75,9 @@ class TrainJob:
     matrix: str = "nine-cell"
     tiers: tuple[str, ...] = ("medium", "large")
     seed: int = 0
+    start: Path | None = None
+    work: Path | None = None
+    listen: Callable[[TrainProgress], None] | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen

@@ -14,7 +14,8 @@ from transformers.utils import find_adapter_config_file, logging
 from routesdk.errors import BackendError
 from routesdk.host import attempt
 from routesdk.plugins.local_model.gate import Gate
-from routesdk.plugins.local_model.prompt import defuse, fold_system, plain
+from routesdk.plugins.local_model.prompt import plain
+from routesdk.turn import defuse, fold_system
 from routesdk.types import Message
 
 BACKEND = "transformers"

@@ -1,0 +1,108 @@
+"""The trainer `qlora-dpo`: goes on from SFT, and learns to prefer the right decision to a wrong one."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+
+import attrs
+import datasets
+import transformers
+import trl
+from peft import PeftModel
+
+from routesdk.errors import TrainingError
+from routesdk.host import PluginHost
+from routesdk.pipeline.prepare import Preparation
+from routesdk.plugins.generative.base import Base, check_base, find_base, fingerprint
+from routesdk.plugins.generative.codec import Codec
+from routesdk.plugins.generative.finish import finish
+from routesdk.plugins.generative.material import encode_pairs, load_for, prepare_job, ready
+from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
+from routesdk.plugins.generative.state import ADAPTER, State, read_state
+from routesdk.plugins.generative.watch import Place
+from routesdk.tuning import DPOConfig
+from routesdk.types import TrainJob
+
+NAME = "qlora-dpo"
+
+
+class _Trainer(Guarded, trl.DPOTrainer):  # type: ignore[misc]
+    """TRL's trainer on pairs that are tokens already: the very ones that are scored."""
+
+    def _prepare_dataset(self, dataset: datasets.Dataset, *_: object) -> datasets.Dataset:
+        return dataset
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        if "length" not in self._signature_columns:
+            # Rows of like length are put together by this column; the collator passes it over.
+            self._signature_columns = [*self._signature_columns, "length"]
+
+
+@attrs.frozen
+class DPO:
+    """Goes on from an adapter that `qlora-sft` trained, which is also its reference.
+
+    Attributes:
+        config: How.
+        host: Where matrix and analyst are found.
+        after: The trainer whose result it starts from.
+    """
+
+    config: DPOConfig
+    host: PluginHost = attrs.field(eq=False, repr=False)
+    after: str = attrs.field(default="qlora-sft", init=False)
+
+    def train(self, job: TrainJob) -> Path:
+        """Train, calibrate on validation rows, and save in `job.output`.
+
+        Raises:
+            TrainingError: There is no SFT to start from, nothing can be learned from the
+                rows, or training broke off; what to do is said.
+            CheckpointError: What it is to start from is damaged, or its base model is missing.
+            DatasetError: A row cannot be used.
+            LeakError: Stored reasons give an answer away.
+        """
+        started = self._start(job)
+        config = attrs.evolve(self.config, order=started.order, max_tokens=started.max_tokens)
+        prepared = prepare_job(job, config, self.host, NAME, config.rejected)
+        assert job.start is not None
+        place_name, revision = find_base(started.base, config.base_model)
+        base = load_for(config, place_name, revision, started.base.family)
+        check_base(started.base, base.record)
+        with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
+            start = fingerprint(job.start / ADAPTER)
+            place = place_of(job, NAME, described_run(job, config, base, start), Path(scratch))
+            if not place.is_done():
+                work_off(NAME, lambda: self._trainer(job, config, base, prepared, place), place, job, config)
+                place.mark_done()
+            return finish(job, NAME, config=config, base=base, prepared=prepared, place=place)
+
+    def _start(self, job: TrainJob) -> State:
+        if job.start is None or not (job.start / ADAPTER).is_dir():
+            fix = "Train `qlora-sft`, and give its output as `start`; `routesdk train` does so by itself."
+            raise TrainingError(NAME, "there is no adapter of qlora-sft to start from", fix)
+        return read_state(job.start)
+
+    def _trainer(
+        self, job: TrainJob, config: DPOConfig, base: Base, prepared: Preparation, place: Place
+    ) -> transformers.Trainer:
+        codec = Codec(base.tokenizer, prepared.policies, config.order, config.max_tokens)
+        pairs = prepared.dpo
+        if config.pairs is not None and config.pairs < len(pairs):
+            chosen = random.Random(job.seed).sample(range(len(pairs)), config.pairs)
+            pairs = tuple(pairs[at] for at in sorted(chosen))
+        rows = encode_pairs(codec, pairs)
+        lengths = Lengths.of(config, config.epochs, len(rows), base)
+        shared = arguments(config, config.epochs, job, base=base, place=place, lengths=lengths)
+        transformers.set_seed(job.seed)
+        model = ready(base, checkpointing=bool(shared["gradient_checkpointing"]))
+        return _Trainer(
+            model=PeftModel.from_pretrained(model, str((job.start or Path()) / ADAPTER), is_trainable=True),
+            args=trl.DPOConfig(**shared, beta=config.beta),
+            train_dataset=rows,
+            eval_dataset=encode_pairs(codec, prepared.dpo_validation),
+            processing_class=base.tokenizer,
+        )

@@ -1,0 +1,108 @@
+"""After training: the best adapter saved, scored as it will be served, and calibrated."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+from pathlib import Path
+
+import attrs
+import numpy as np
+import torch
+
+from routesdk.errors import TrainingError
+from routesdk.pipeline.prepare import Preparation, Taught
+from routesdk.plugins.generative.base import Base
+from routesdk.plugins.generative.model import Parts, serving_bits, with_adapter
+from routesdk.plugins.generative.run import data_hashes
+from routesdk.plugins.generative.scaling import Scaling, fit_scaling
+from routesdk.plugins.generative.state import ADAPTER, TOKENIZER, State, write_state
+from routesdk.plugins.generative.watch import Place
+from routesdk.structure import unstructure
+from routesdk.tuning import TuningConfig
+from routesdk.types import TrainJob
+
+_BATCH_TOKENS = 8192
+_REFERENCE_ROWS = 2000
+
+
+def finish(
+    job: TrainJob, trainer: str, *, config: TuningConfig, base: Base, prepared: Preparation, place: Place
+) -> Path:
+    """Save the best adapter, calibrate it on the validation rows, and return `job.output`.
+
+    The adapter is loaded anew, the way a checkpoint is: what calibrates are the scores
+    that will be served, merged weights and their rounding included.
+    """
+    best = place.best()
+    if best is None:
+        raise TrainingError(trainer, "no adapter was kept", f"Remove {place.folder}, and train again.")
+    adapter, step, loss = best
+    _copy_adapter(adapter, job.output / ADAPTER, base.record.name)
+    base.tokenizer.save_pretrained(str(job.output / TOKENIZER))
+    state = State(
+        base=base.record,
+        policies=prepared.policies,
+        tiers=job.tiers,
+        order=config.order,
+        max_tokens=config.max_tokens,
+        bits=base.bits,
+        calibration=Scaling.none(len(prepared.policies)),
+    )
+    scores = _scores(base, state, job.output, prepared.validation)
+    names = [policy.name for policy in prepared.policies]
+    labels = [names.index(row.policy) for row in prepared.validation]
+    scaling = fit_scaling(scores, labels, config.calibration)
+    values = scaling.probabilities(scores)
+    right = values[np.arange(len(labels)), labels]
+    state = attrs.evolve(
+        state,
+        calibration=scaling,
+        reference=tuple(tuple(round(float(each), 6) for each in row) for row in values[:_REFERENCE_ROWS]),
+        training={
+            "trainer": trainer,
+            "config": _described(config, base),
+            "data_sha256": data_hashes((*job.train, *job.validation)),
+            "statistics": prepared.statistics(),
+            "seed": job.seed,
+            "best_step": step,
+            "validation_loss": loss,
+            "validation_log_loss_of_policies": float(-np.log(np.maximum(right, 1e-12)).mean()),
+            "validation_accuracy_of_policies": float((values.argmax(axis=1) == labels).mean()),
+        },
+    )
+    write_state(job.output, state)
+    return job.output
+
+
+def _scores(
+    base: Base, state: State, folder: Path, rows: tuple[Taught, ...]
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    # The base model has the adapter of the training run on it; a clean one is needed.
+    from routesdk.plugins.generative.base import load_base
+
+    place = str(getattr(base.model.config, "_name_or_path", ""))
+    revision = base.record.revision or None
+    device, base = base.device, attrs.evolve(base, model=None)
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    clean = load_base(place, revision, device=device, bits=serving_bits(state.bits))
+    served = with_adapter(clean, folder / ADAPTER)
+    parts = Parts.of(served, state, _BATCH_TOKENS)
+    return parts.scores(parts.prompts([row.query for row in rows]))
+
+
+def _copy_adapter(source: Path, target: Path, base: str) -> None:
+    """Copy an adapter without the local path of its base model, which means nothing elsewhere."""
+    target.mkdir(parents=True)
+    shutil.copyfile(source / "adapter_model.safetensors", target / "adapter_model.safetensors")
+    config = json.loads((source / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base
+    (target / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def _described(config: TuningConfig, base: Base) -> dict[str, object]:
+    """Return the config without this machine's folders."""
+    return unstructure(config) | {"base_model": base.record.name, "device": base.device.partition(":")[0]}

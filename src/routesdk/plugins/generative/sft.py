@@ -1,0 +1,87 @@
+"""The trainer `qlora-sft`: a causal language model learns to write the decision and its reason."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import attrs
+import transformers
+import trl
+
+from routesdk.errors import TrainingError
+from routesdk.host import PluginHost
+from routesdk.pipeline.prepare import Preparation
+from routesdk.plugins.generative.base import Base
+from routesdk.plugins.generative.codec import Codec
+from routesdk.plugins.generative.finish import finish
+from routesdk.plugins.generative.material import adapted, encode_rows, load_for, prepare_job, refuse_packing
+from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
+from routesdk.plugins.generative.watch import Place
+from routesdk.tuning import SFTConfig
+from routesdk.types import TrainJob
+
+NAME = "qlora-sft"
+
+
+class _Trainer(Guarded, trl.SFTTrainer):  # type: ignore[misc]
+    """TRL's trainer, which ends where a loss is no number."""
+
+
+@attrs.frozen
+class SFT:
+    """Fine-tunes an adapter of a causal language model.
+
+    Attributes:
+        config: How.
+        host: Where matrix and analyst are found.
+    """
+
+    config: SFTConfig
+    host: PluginHost = attrs.field(eq=False, repr=False)
+
+    def train(self, job: TrainJob) -> Path:
+        """Train, calibrate on validation rows, and save in `job.output`.
+
+        Raises:
+            TrainingError: Nothing can be learned from the rows, the base model cannot be
+                used, or training broke off; what to do is said.
+            DatasetError: A row cannot be used.
+            LeakError: Stored reasons give an answer away.
+        """
+        prepared = prepare_job(job, self.config, self.host, NAME)
+        if not self.config.base_model:
+            fix = "Name a folder or a Hub id, such as google/gemma-2-2b-it."
+            raise TrainingError(NAME, "no base_model is given", fix)
+        base = load_for(self.config, self.config.base_model, self.config.revision)
+        with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
+            place = place_of(job, NAME, described_run(job, self.config, base), Path(scratch))
+            if not place.is_done():
+                work_off(NAME, lambda: self._trainer(job, base, prepared, place), place, job, self.config)
+                place.mark_done()
+            return finish(job, NAME, config=self.config, base=base, prepared=prepared, place=place)
+
+    def _trainer(
+        self, job: TrainJob, base: Base, prepared: Preparation, place: Place
+    ) -> transformers.Trainer:
+        codec = Codec(base.tokenizer, prepared.policies, self.config.order, self.config.max_tokens)
+        rows = encode_rows(codec, prepared.sft, self.config.loss)
+        lengths = Lengths.of(self.config, self.config.epochs, len(rows), base)
+        shared = arguments(self.config, self.config.epochs, job, base=base, place=place, lengths=lengths)
+        packing = self.config.grouping == "packing"
+        if packing:
+            refuse_packing(base, NAME)
+            shared["max_length"] = self.config.max_tokens
+        transformers.set_seed(job.seed)
+        return _Trainer(
+            model=adapted(base, self.config.qlora, checkpointing=bool(shared["gradient_checkpointing"])),
+            args=trl.SFTConfig(
+                **shared,
+                packing=packing,
+                eval_packing=False,
+                dataset_kwargs={"skip_prepare_dataset": not packing},
+            ),
+            train_dataset=rows,
+            eval_dataset=encode_rows(codec, prepared.sft_validation, self.config.loss),
+            processing_class=base.tokenizer,
+        )

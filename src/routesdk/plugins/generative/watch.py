@@ -1,0 +1,255 @@
+"""Watches a training run: metrics as JSONL, the best adapter kept, early stop, and states that are whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import torch
+from transformers import TrainerCallback
+
+from routesdk.types import TrainProgress
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+METRICS = "metrics.jsonl"
+_STATES = "states"
+_WHOLE = "whole.json"
+_BEST = "best.json"
+_DONE = "done.json"
+_FIGURES = ("loss", "eval_loss", "learning_rate", "grad_norm", "num_tokens")
+_DPO_FIGURES = ("rewards/accuracies", "rewards/margins")
+
+
+@attrs.frozen
+class Place:
+    """The folder of one run, which outlives a kill.
+
+    Attributes:
+        folder: Where it is.
+    """
+
+    folder: Path
+
+    @property
+    def metrics(self) -> Path:
+        """One line of JSON for every logged step and every evaluation."""
+        return self.folder / METRICS
+
+    @property
+    def states(self) -> Path:
+        """Folder of the states that a killed run goes on from."""
+        return self.folder / _STATES
+
+    def is_done(self) -> bool:
+        """Whether training came to its end."""
+        return (self.folder / _DONE).is_file() and self.best() is not None
+
+    def mark_done(self) -> None:
+        """Note that training came to its end; its states are not needed any more."""
+        replace_text(self.folder / _DONE, "{}\n")
+        shutil.rmtree(self.states, ignore_errors=True)
+
+    def last_state(self) -> Path | None:
+        """Return the newest state that was written to its end, and remove those that were not."""
+        found: list[tuple[int, Path]] = []
+        for state in self.states.glob("checkpoint-*"):
+            if (state / _WHOLE).is_file():
+                found.append((int(state.name.rpartition("-")[2]), state))
+            else:
+                shutil.rmtree(state, ignore_errors=True)
+        return max(found)[1] if found else None
+
+    def best(self) -> tuple[Path, int, float] | None:
+        """Return the best adapter so far, its step and its validation loss."""
+        try:
+            known = json.loads((self.folder / _BEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return self.folder / known["folder"], known["step"], known["loss"]
+
+    def keep_best(self, model: PeftModel, step: int, loss: float) -> None:
+        """Save the adapter as the best one; the one before stays until this one is whole."""
+        before = self.best()
+        name = f"best-{step}"
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        model.save_pretrained(str(self.folder / name), selected_adapters=["default"])
+        replace_text(self.folder / _BEST, json.dumps({"folder": name, "step": step, "loss": loss}))
+        if before is not None and before[0].name != name:
+            shutil.rmtree(before[0], ignore_errors=True)
+
+    def rewind(self, step: int) -> list[dict[str, float]]:
+        """Leave out of the metrics what comes after a step, and return the rest."""
+        if not self.metrics.is_file():
+            return []
+        kept = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                # The last line of a run that was killed while it wrote.
+                continue
+            if entry["step"] <= step:
+                kept.append(entry)
+        replace_text(self.metrics, "".join(json.dumps(entry) + "\n" for entry in kept))
+        best = self.best()
+        if best is not None and best[1] > step:
+            shutil.rmtree(best[0], ignore_errors=True)
+            (self.folder / _BEST).unlink()
+        return kept
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a small file that is there whole or not at all."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
+
+
+class Watch(TrainerCallback):
+    """Writes metrics, keeps the best adapter, and stops when validation loss no longer falls.
+
+    Args:
+        place: The run's folder.
+        stage: The trainer's name.
+        patience: Evaluations without a better validation loss before it stops.
+        model: The model with its adapter.
+        listen: Is told where the run stands.
+        earlier: Metrics of the run before it was killed.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        stage: str,
+        *,
+        patience: int,
+        model: PeftModel,
+        listen: Callable[[TrainProgress], None] | None,
+        earlier: list[dict[str, float]],
+    ) -> None:
+        self._place = place
+        self._stage = stage
+        self._patience = patience
+        self._model = model
+        self._listen = listen
+        self._began = self._logged = time.monotonic()
+        self._first: int | None = None
+        self._tokens: float | None = None
+        self._loss: float | None = None
+        losses = [entry["eval_loss"] for entry in earlier if "eval_loss" in entry]
+        self._validation_loss = losses[-1] if losses else None
+        self._worse = 0
+        self._lowest = math.inf
+        for loss in losses:
+            self._count(loss)
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether there was an evaluation."""
+        return self._validation_loss is not None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Note where it begins: at a later step where a killed run goes on."""
+        self._first = state.global_step
+        self._began = self._logged = time.monotonic()
+        if self._worse >= self._patience:
+            control.should_training_stop = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        """Write a line, and tell who listens."""
+        if logs is None or not ("loss" in logs or "eval_loss" in logs):
+            return
+        entry: dict[str, float] = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 6)}
+        entry |= {name: float(logs[name]) for name in (*_FIGURES, *_DPO_FIGURES) if name in logs}
+        now = time.monotonic()
+        if "loss" in logs:
+            self._loss = float(logs["loss"])
+            speed = self._speed(logs.get("num_tokens"), now)
+            progress = TrainProgress(
+                stage=self._stage,
+                step=state.global_step,
+                steps=state.max_steps,
+                loss=self._loss,
+                validation_loss=self._validation_loss,
+                tokens_per_s=speed,
+                memory_mb=memory_mb(),
+                seconds_left=self._seconds_left(state, now),
+            )
+            entry |= {"memory_mb": progress.memory_mb or 0.0}
+            if speed is not None:
+                entry["tokens_per_s"] = speed
+            if self._listen is not None:
+                self._listen(progress)
+        with self._place.metrics.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(entry) + "\n")
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: Mapping[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        """Keep the adapter where it is the best so far; stop where it has long not been."""
+        loss = (metrics or {}).get("eval_loss")
+        if loss is None or not math.isfinite(loss):
+            return
+        self._validation_loss = loss
+        if self._count(loss):
+            self._place.keep_best(self._model, state.global_step, loss)
+        if self._worse >= self._patience:
+            control.should_training_stop = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Mark a state as whole: transformers calls this when all of its files are written."""
+        folder = self._place.states / f"checkpoint-{state.global_step}"
+        replace_text(folder / _WHOLE, json.dumps({"step": state.global_step}))
+
+    def _count(self, loss: float) -> bool:
+        better = loss < self._lowest
+        self._worse = 0 if better else self._worse + 1
+        self._lowest = min(loss, self._lowest)
+        return better
+
+    def _speed(self, tokens: float | None, now: float) -> float | None:
+        before, self._tokens = self._tokens, tokens
+        took, self._logged = now - self._logged, now
+        if tokens is None or before is None or took <= 0.0:
+            return None
+        return (tokens - before) / took
+
+    def _seconds_left(self, state: TrainerState, now: float) -> float | None:
+        done = state.global_step - (self._first or 0)
+        return None if done < 1 else (now - self._began) / done * (state.max_steps - state.global_step)
+
+
+def memory_mb() -> float:
+    """Return the peak memory in MiB: of the GPU where it is used, else of this process."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return float(torch.cuda.max_memory_allocated()) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts KiB, macOS bytes.
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
