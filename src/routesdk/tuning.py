@@ -96,10 +96,13 @@ class SFTConfig(TuningConfig):
         epochs: Passes over the rows.
         loss: `completion` learns decision and reason, `decision` the decision alone: faster,
             and such a router explains itself badly.
+        share_prefix: Whether the beginning that all prompts share is computed once a pass: the
+            same loss for half the work. Attention that takes no such mask does without.
     """
 
     epochs: float = attrs.field(default=3.0, validator=[gt(0.0), lt(math.inf)])
     loss: str = attrs.field(default="completion", validator=in_(("completion", "decision")))
+    share_prefix: bool = True
 
 
 @attrs.frozen(kw_only=True, field_transformer=checked)

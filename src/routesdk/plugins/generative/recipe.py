@@ -11,7 +11,7 @@ class Recipe:
 
     Attributes:
         attention: How attention is computed; None leaves it to transformers.
-        micro_batch: Rows per pass on a GPU of 24 GB with 4-bit weights; a CPU takes 4 at the most.
+        micro_batch: Rows per pass on a GPU of 24 GB with 4-bit weights; a CPU takes 8 at the most.
     """
 
     attention: str | None = None
@@ -28,7 +28,7 @@ _RECIPES = {
     "phi3": Recipe(micro_batch=4),
     "llama": Recipe(micro_batch=16),
 }
-_CPU_MICRO_BATCH = 4
+_CPU_MICRO_BATCH = 8
 
 # Smaller models take larger steps. Source: QLoRA (arXiv:2305.14314), table 9, has 2e-4 for 7B and
 # 13B and 1e-4 above; for models below 1B, 5e-4 had the lowest validation loss of 1e-4, 2e-4, 5e-4 and

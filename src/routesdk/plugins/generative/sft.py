@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import attrs
+import torch
 import transformers
 import trl
 
@@ -17,6 +19,7 @@ from routesdk.plugins.generative.codec import Codec
 from routesdk.plugins.generative.finish import finish
 from routesdk.plugins.generative.material import adapted, encode_rows, load_for, prepare_job, refuse_packing
 from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
+from routesdk.plugins.generative.sharing import MASK, SharedPrefix, can_share, masked
 from routesdk.plugins.generative.watch import Place
 from routesdk.tuning import SFTConfig
 from routesdk.types import TrainJob
@@ -25,7 +28,16 @@ NAME = "qlora-sft"
 
 
 class _Trainer(Guarded, trl.SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer, which ends where a loss is no number."""
+    """TRL's trainer, which ends where a loss is no number, and takes rows that share their beginning."""
+
+    def compute_loss(
+        self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], *arguments: object, **named: object
+    ) -> torch.Tensor:
+        """Compute the loss of a pass."""
+        mask = inputs.pop(MASK, None)
+        with nullcontext() if mask is None else masked(model, mask):
+            loss: torch.Tensor = super().compute_loss(model, inputs, *arguments, **named)
+        return loss
 
 
 @attrs.frozen
@@ -72,9 +84,14 @@ class SFT:
         if packing:
             refuse_packing(base, NAME)
             shared["max_length"] = self.config.max_tokens
+        held = encode_rows(codec, prepared.sft_validation, self.config.loss)
+        prefix = codec.common_prefix()
+        everything = [*rows["input_ids"], *held["input_ids"]]
+        sharing = self.config.share_prefix and not packing and can_share(base.model, prefix, everything)
         transformers.set_seed(job.seed)
         return _Trainer(
             model=adapted(base, self.config.qlora, checkpointing=bool(shared["gradient_checkpointing"])),
+            data_collator=SharedPrefix(prefix, base.model.dtype) if sharing else None,
             args=trl.SFTConfig(
                 **shared,
                 packing=packing,
@@ -82,6 +99,6 @@ class SFT:
                 dataset_kwargs={"skip_prepare_dataset": not packing},
             ),
             train_dataset=rows,
-            eval_dataset=encode_rows(codec, prepared.sft_validation, self.config.loss),
+            eval_dataset=held,
             processing_class=base.tokenizer,
         )

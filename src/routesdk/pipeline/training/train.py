@@ -1,0 +1,204 @@
+"""From an oracle to a checkpoint: divided, trained, calibrated, compared on validation rows, saved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from routesdk.config import TrainConfig
+from routesdk.errors import TrainingError
+from routesdk.host import PluginHost
+from routesdk.manifest import Calibration, Detail, Evidence, PartRecord, SourceRecord
+from routesdk.pipeline.oracle.plan import build_matrix
+from routesdk.pipeline.payoff import Candidate, Payoff, measure, metric_records, verdict
+from routesdk.pipeline.training.chain import Link, links
+from routesdk.pipeline.training.data import TrainingData, divide_data, examples
+from routesdk.pretrained import assemble_router
+from routesdk.protocols import Matrix, PolicyModel
+from routesdk.router import Router
+from routesdk.types import PartConfig, TrainJob, TrainProgress
+
+Listener = Callable[[TrainProgress], None]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Trained:
+    """What a training brought.
+
+    Attributes:
+        router: The router that was saved.
+        folder: Its checkpoint.
+        payoff: How it and the others do on validation rows.
+        verdict: In a sentence, which to ship.
+        routers: All routers that were trained, by title.
+    """
+
+    router: Router
+    folder: Path
+    payoff: Payoff
+    verdict: str
+    routers: Mapping[str, Router]
+
+
+def train_router(
+    config: TrainConfig, *, host: PluginHost | None = None, listen: Listener | None = None
+) -> Trained:
+    """Train the router that a config describes, on this machine.
+
+    Killed and started again with the same config, it goes on: trainers that are done
+    are not run again, and one that was under way goes on from its last saved step.
+
+    Args:
+        config: `[train]`.
+        host: Where parts are found; None loads built-in and installed ones.
+        listen: Is told where training stands.
+
+    Raises:
+        ConfigError: The config names no data, or not which models stand for the tiers.
+        DatasetError: A row cannot be used.
+        LeakError: A reason gives an answer away, or a question is on both sides.
+        TrainingError: Nothing can be learned, or training broke off.
+        CheckpointError: The checkpoint cannot be written.
+    """
+    host = host or PluginHost()
+    matrix = _matrix(config, host)
+    data = divide_data(config, matrix, config.work / "data")
+    chain = links(config, host)
+    routers: dict[str, Router] = {}
+    sizes: dict[str, int] = {}
+    for link in chain:
+        folder = _train(link, config, data, listen)
+        routers[link.title] = assemble(link, folder, data, config, matrix, host)
+        sizes[link.title] = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    candidates = [Candidate(name=name, router=each, bytes=sizes[name]) for name, each in routers.items()]
+    payoff = measure(candidates, tuple(examples(data.validation)), seed=config.seed)
+    said = verdict(payoff)
+    title = next(link.title for link in chain if link.name == config.trainer.name)
+    evidence = _evidence(config, data, payoff, title, routers[title].policy_model)
+    finished = attrs.evolve(routers[title], evidence=evidence, training_hashes=data.hashes)
+    saved = finished.save_pretrained(config.output)
+    _write_record(config, payoff, said.sentence)
+    return Trained(
+        router=finished, folder=saved, payoff=payoff, verdict=said.sentence, routers=routers
+    )
+
+
+def _train(link: Link, config: TrainConfig, data: TrainingData, listen: Listener | None) -> Path:
+    """Train into a folder of its own, which appears when it is whole; one that is there is kept."""
+    place = config.work / "models"
+    job = TrainJob(
+        train=(data.train,),
+        validation=(data.validation,),
+        output=place / f".{link.name}.partial",
+        matrix=config.matrix,
+        tiers=tuple(tier.name for tier in data.tiers),
+        seed=config.seed,
+        start=place / link.start if link.start else None,
+        work=config.work / "runs",
+        listen=listen,
+    )
+    target, note = place / link.name, place / f"{link.name}.json"
+    described = _described(link, config, job)
+    if target.is_dir() and note.is_file() and note.read_text(encoding="utf-8") == described:
+        return target
+    for leftover in (target, job.output):
+        shutil.rmtree(leftover, ignore_errors=True)
+    note.unlink(missing_ok=True)
+    job.output.mkdir(parents=True)
+    link.trainer.train(job)
+    job.output.rename(target)
+    note.write_text(described, encoding="utf-8")
+    return target
+
+
+def _described(link: Link, config: TrainConfig, job: TrainJob) -> str:
+    """Return what a trained model depends on: another trainer, config or row makes another one."""
+    import hashlib
+
+    def digest(file: Path) -> str:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    files = [digest(dataset.path) for dataset in (*job.train, *job.validation)]
+    start = "" if job.start is None else job.start.with_suffix(".json").read_text(encoding="utf-8")
+    return json.dumps([link.name, repr(link.trainer), files, config.matrix, config.seed, job.tiers, start])
+
+
+def assemble(
+    link: Link, folder: Path, data: TrainingData, config: TrainConfig, matrix: Matrix, host: PluginHost
+) -> Router:
+    """Load a trained policy model, and put a router around it that is bound to the oracle's models."""
+    model = link.build_model(host).load(folder)
+    return assemble_router(
+        policy_model=model,
+        policy_model_record=PartRecord(kind="policy model", name=link.policy_model),
+        matrix_record=PartRecord(kind="matrix", name=config.matrix),
+        tiers=data.tiers,
+        calibration=Calibration(policy_gains=policy_gains(data, matrix)),
+        host=host,
+    )
+
+
+def policy_gains(data: TrainingData, matrix: Matrix) -> dict[str, tuple[float, ...]]:
+    """Return each policy's mean gain of each step: what escalation bought on its rows.
+
+    It depends on outcomes and matrix alone, not on what a model predicts, so that all
+    rows of the training serve. A policy that no row has gains nothing.
+
+    Raises:
+        TrainingError: No row has grades of all tiers.
+    """
+    from routesdk.types import Grade
+
+    gains: dict[str, list[list[float]]] = {policy.name: [] for policy in matrix.policies}
+    models = [tier.model for tier in data.tiers]
+    for part in (data.train, data.validation):
+        for example in examples(part):
+            grades = [example.outcomes[each].grade for each in models if each in example.outcomes]
+            known = tuple(grade for grade in grades if grade is not None)
+            if len(known) == len(models):
+                right = [float(grade is Grade.CORRECT) for grade in known]
+                gains[matrix.policy(known).name].append(np.diff(right).tolist())
+    if not any(gains.values()):
+        raise TrainingError("train", "no row has grades of all tiers", "Check `train.tiers`.")
+    none = (0.0,) * (len(models) - 1)
+    return {
+        name: tuple(np.mean(rows, axis=0).tolist()) if rows else none for name, rows in gains.items()
+    }
+
+
+def _matrix(config: TrainConfig, host: PluginHost) -> Matrix:
+    tiers = ("medium", "large") if len(config.tiers) in (0, 2) else tuple(
+        f"tier-{place}" for place in range(1, len(config.tiers) + 1)
+    )
+    return build_matrix(PartConfig(config.matrix), host, tiers)
+
+
+def _evidence(
+    config: TrainConfig, data: TrainingData, payoff: Payoff, title: str, model: PolicyModel
+) -> Evidence:
+    models = tuple(tier.model for tier in data.tiers)
+    details = getattr(model, "details", None)
+    return Evidence(
+        summary=f"A router trained by `{config.trainer.name}` on {data.rows:,} rows of an oracle.",
+        command="routesdk train",
+        sources=tuple(
+            SourceRecord(name=file.name, rows=data.rows, tiers=models) for file in config.data[:1]
+        ),
+        metrics=tuple(metric_records(payoff, dataset="validation rows")),
+        limits=(
+            "Its figures are of validation rows, on which training stopped and calibration was fitted: they "
+            "flatter it. Evaluate it on the test part.",
+        ),
+        training=tuple(Detail(name, text) for name, text in (details() if details else {}).items()),
+    )
+
+
+def _write_record(config: TrainConfig, payoff: Payoff, sentence: str) -> None:
+    record = payoff.to_record() | {"verdict": sentence}
+    (config.work / "payoff.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
