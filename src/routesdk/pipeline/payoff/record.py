@@ -99,7 +99,7 @@ def to_markdown(payoff: Payoff, verdict: Verdict) -> str:
         parts += [
             "Paired differences, on the same resamples of the rows:",
             _table(DIFFERENCE_HEADINGS, difference_rows(payoff), left=2),
-            "Confidence, and how it is spread (*perfect*: 95th percentile of a perfectly calibrated predictor's ECE):",
+            "Confidence (*perfect*: 95th percentile of a perfectly calibrated predictor's ECE):",
             _table(DETAIL_HEADINGS, map(detail_cells, payoff.ranked())),
             "Policies, whatever the operating point:",
             _table(POLICY_HEADINGS, map(policy_cells, payoff.ranked())),

@@ -72,8 +72,8 @@ def verdict(payoff: Payoff) -> Verdict:
        best one (the paired interval contains 0), ship the cheapest: by time per
        decision, by size where times are absent. Costs within a factor of 1.25, and
        times within a millisecond, count as the same, and the higher APGR then decides.
-    5. Where that is not the best one, and the paired interval reaches below -0.1,
-       there are not enough rows to say; the candidate is named all the same.
+    5. Where another one may have over 0.1 more APGR than that (a paired interval
+       reaches below -0.1), there are not enough rows to say; it is named all the same.
 
     Args:
         payoff: What was measured.
@@ -174,39 +174,45 @@ def _cheapest(level: list[Figures]) -> Figures:
 
 
 def _ship(payoff: Payoff, chosen: Figures, best: Figures) -> Verdict:
-    behind = payoff.difference(chosen.name, best.name)
-    if chosen is best or behind is None:
-        return Verdict(advice=Advice.SHIP, candidate=chosen.name, sentences=(_ship_the_best(payoff, best),))
-    cost = _saving(chosen, best)
-    found = (
-        f"its APGR of {_value(chosen)} cannot be told from the {_value(best)} of {best.name}, the highest "
-        f"(difference {interval_text(behind, signed=True)}){cost}"
-    )
-    if behind.low >= -MARGIN:
-        return Verdict(
-            advice=Advice.SHIP, candidate=chosen.name, sentences=(f"Ship {chosen.name}: {found}.",)
-        )
+    why = _why_best(payoff, best) if chosen is best else _why_cheaper(payoff, chosen, best)
+    others = [each.name for each in payoff.candidates if each is not chosen]
+    found = [(name, payoff.difference(chosen.name, name)) for name in others]
+    known = [(each.low, name, each) for name, each in found if each is not None]
+    lowest, other, difference = min(known, default=(0.0, "", None))
+    if difference is None or lowest >= -MARGIN:
+        return Verdict(advice=Advice.SHIP, candidate=chosen.name, sentences=(f"Ship {chosen.name}: {why}.",))
+    shown = interval_text(difference, signed=True)
     text = (
-        f"Not enough rows to say whether {chosen.name} will do: {found}. {_more_rows(payoff, behind, 0.0)} "
-        f"Until then, {chosen.name} is the one to use."
+        f"Not enough rows to say whether {chosen.name} is the one to ship: {other} may have {-lowest:.3f} "
+        f"more APGR (difference {shown}). {_more_rows(payoff, difference, 0.0)}"
     )
-    return Verdict(advice=Advice.NOT_ENOUGH_ROWS, candidate=chosen.name, sentences=(text,))
+    until = f"Until then, {chosen.name} is the one to use: {why}."
+    return Verdict(advice=Advice.NOT_ENOUGH_ROWS, candidate=chosen.name, sentences=(text, until))
 
 
-def _ship_the_best(payoff: Payoff, best: Figures) -> str:
-    below = [
-        (each.name, behind)
-        for each in payoff.candidates
-        if each is not best and (behind := payoff.difference(each.name, best.name)) is not None
+def _why_cheaper(payoff: Payoff, chosen: Figures, best: Figures) -> str:
+    behind = payoff.difference(chosen.name, best.name)
+    return (
+        f"its APGR of {_value(chosen)} cannot be told from the {_value(best)} of {best.name}, the highest "
+        f"(difference {interval_text(behind, signed=True)}){_saving(chosen, best)}"
+    )
+
+
+def _why_best(payoff: Payoff, best: Figures) -> str:
+    others = [each.name for each in payoff.candidates if each is not best]
+    if not others:
+        return f"its APGR of {interval_text(best.apgr)} is surely better than random"
+    text = f"its APGR of {interval_text(best.apgr)} is the highest"
+    below = [(name, payoff.difference(name, best.name)) for name in others]
+    surely = [
+        f"{name} ({interval_text(behind, signed=True)})"
+        for name, behind in below
+        if behind is not None and behind.high < 0
     ]
-    text = f"Ship {best.name}: its APGR of {interval_text(best.apgr)} is the highest"
-    if not below:
-        return f"Ship {best.name}: its APGR of {interval_text(best.apgr)} is surely better than random."
-    surely = [f"{name} ({interval_text(behind, signed=True)})" for name, behind in below if behind.high < 0]
-    if len(surely) == len(below):
-        return f"{text}, and the others are surely below it: {', '.join(surely)}."
+    if len(surely) == len(others):
+        return f"{text}, and the others are surely below it: {', '.join(surely)}"
     also = f", and surely above {', '.join(surely)}" if surely else ""
-    return f"{text}{also}; what cannot be told from it is no cheaper."
+    return f"{text}{also}; what cannot be told from it is no cheaper"
 
 
 def _saving(chosen: Figures, best: Figures) -> str:
