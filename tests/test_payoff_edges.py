@@ -6,27 +6,12 @@ import attrs
 import numpy as np
 import pytest
 
-from payoffs import (
-    FOUR,
-    HOST,
-    LEARNED,
-    RIGHT,
-    WRONG,
-    candidate,
-    example,
-    measured,
-    only,
-    scored_row,
-)
+from payoffs import FOUR, HOST, LEARNED, RIGHT, WRONG, candidate, example, measured, only, scored_row
 from routers import make_router
-from routesdk.errors import ConfigError, LeakError
+from routesdk.errors import ConfigError, LeakError, MetricError
 from routesdk.manifest import Calibration
 from routesdk.pipeline.fingerprint import query_hash
-from routesdk.pipeline.payoff import (
-    Advice,
-    Candidate,
-    verdict,
-)
+from routesdk.pipeline.payoff import Advice, Candidate, measure, verdict
 from routesdk.testing import MODELS
 from routesdk.types import Tier
 
@@ -123,6 +108,16 @@ def test_names_that_cannot_be_told_apart_are_refused() -> None:
         candidate(" ", RIGHT)
     with pytest.raises(ConfigError, match="nothing to compare"):
         measured([], FOUR)
+
+
+def test_counts_that_are_none_are_refused_before_anything_is_decided() -> None:
+    def undecided(text: str) -> float:
+        pytest.fail("a row was decided")
+
+    with pytest.raises(MetricError, match="resamples is 0"):
+        measure([candidate("SFT", undecided)], FOUR, resamples=0)
+    with pytest.raises(ConfigError, match="timed = -1"):
+        measure([candidate("SFT", undecided)], FOUR, timed=-1)
 
 
 def test_candidates_for_other_models_are_refused() -> None:

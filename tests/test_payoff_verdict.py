@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,6 +165,15 @@ def test_what_dpo_added_is_told(before: dict[str, float], after: dict[str, float
 
     (sentence,) = (each for each in verdict(payoff).sentences if each.startswith("DPO added"))
     assert sentence == (f"DPO added {interval_text(added, signed=True)} to the APGR of tiny SFT: {said}.")
+
+
+def test_who_is_not_calibrated_hears_it() -> None:
+    payoff = measured([candidate("SFT", GOOD)], ROWS)
+    (figures,) = payoff.candidates
+    trusted = attrs.evolve(figures, perfect_error=figures.calibration_error.value)
+
+    assert f"off by {figures.calibration_error.value:.3f} on average" in verdict(payoff).text
+    assert "off by" not in verdict(attrs.evolve(payoff, candidates=(trusted,))).text
 
 
 def test_without_its_sft_nothing_is_said_of_dpo() -> None:

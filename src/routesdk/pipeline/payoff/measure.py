@@ -10,6 +10,7 @@ import numpy as np
 from routesdk.errors import ConfigError
 from routesdk.host import attempt
 from routesdk.metrics import apgr, perfect_calibration_error
+from routesdk.metrics._input import whole_number
 from routesdk.metrics.calibration import calibration_statistic
 from routesdk.metrics.curves import apgr_statistic
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES, Statistic, mean_statistic
@@ -90,10 +91,15 @@ def measure(
 
     Raises:
         ConfigError: Names, tiers or models do not fit; a candidate has no hashes of what
-            it learned from; or no row has an outcome of every tier.
+            it learned from; no row has an outcome of every tier; or `timed` is negative.
         LeakError: A candidate learned from rows; it names them.
         MetricError: Resamples are no whole number of 1 or more.
     """
+    # Said before anything is decided, which may take minutes.
+    whole_number("bootstrap", "resamples", resamples)
+    if isinstance(timed, bool) or not isinstance(timed, int) or timed < 0:
+        fix = "Say how many decisions to time, or 0 for none."
+        raise ConfigError("timed", repr(timed), "not a whole number of 0 or more", fix)
     given = tuple(candidates)
     tiers = common_tiers(given)
     check_names(given, (*_constants(tiers), PROMPT_LENGTH, RANDOM, ORACLE))

@@ -79,8 +79,9 @@ def verdict(payoff: Payoff) -> Verdict:
         payoff: What was measured.
 
     Returns:
-        The advice. Its further sentences say what the candidate obtains, whether
-        anything beats prompt length, and what DPO added where it can be told.
+        The advice. Its further sentences say what the candidate obtains, whether its
+        confidence is off, whether anything beats prompt length, and what DPO added
+        where there is an `X + DPO` beside its `X`.
     """
     if not payoff.candidates:
         failed = "; ".join(f"{each.name}: {each.problem}" for each in payoff.failures)
@@ -241,7 +242,7 @@ def _with_remarks(payoff: Payoff, found: Verdict) -> Verdict:
     """Add what holds whatever the advice: what is obtained, prompt length, DPO, and failures."""
     sentences = list(found.sentences)
     if found.candidate:
-        sentences.append(_obtained(payoff, found.candidate))
+        sentences += _obtained(payoff, found.candidate)
     ahead = [payoff.difference(each.name, PROMPT_LENGTH) for each in payoff.candidates]
     if all(each is None or each.low <= 0.0 for each in ahead) and payoff.rows >= FEWEST_ROWS:
         length = payoff.figures(PROMPT_LENGTH)
@@ -256,15 +257,21 @@ def _with_remarks(payoff: Payoff, found: Verdict) -> Verdict:
     return attrs.evolve(found, sentences=tuple(sentences))
 
 
-def _obtained(payoff: Payoff, name: str) -> str:
-    mine = payoff.figures(name)
+def _obtained(payoff: Payoff, name: str) -> list[str]:
+    mine = next(each for each in payoff.candidates if each.name == name)
     cheap, dear = payoff.tiers[0].name, payoff.tiers[-1].name
     always = [payoff.figures(f"always {tier}").accuracy.value for tier in (cheap, dear)]
-    return (
+    found = [
         f"At its operating point it sends {mine.large_share:.0%} of the calls to {dear} and has "
         f"accuracy {mine.accuracy.value:.3f}, where always {cheap} has {always[0]:.3f} and always {dear} "
         f"{always[1]:.3f}."
-    )
+    ]
+    if mine.calibration_error.value > mine.perfect_error:
+        found.append(
+            f"Its confidence is off by {mine.calibration_error.value:.3f} on average, where a perfectly "
+            f"calibrated one would stay below {mine.perfect_error:.3f} in 95 of 100 cases."
+        )
+    return found
 
 
 def _dpo(payoff: Payoff) -> list[str]:
