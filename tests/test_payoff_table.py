@@ -59,9 +59,10 @@ def test_eighty_columns_hold_every_figure_whole(payoff: Payoff) -> None:
 
 
 def test_the_names_of_an_eighty_column_table_are_not_cut(payoff: Payoff) -> None:
-    letters = "".join(line[:16].strip() for line in printed(payoff, terminal=True).splitlines())
+    text = printed(payoff, terminal=True)
+    columns = ["".join(line[:width].strip() for line in text.splitlines()) for width in (14, 15, 16)]
 
-    assert LONG.replace(" ", "") in letters.replace(" ", "")
+    assert any(LONG.replace(" ", "") in column.replace(" ", "") for column in columns)
 
 
 def test_a_pipe_gets_longer_lines_and_no_escapes(payoff: Payoff) -> None:

@@ -178,7 +178,8 @@ def test_who_is_not_calibrated_hears_it() -> None:
 
 def test_without_its_sft_nothing_is_said_of_dpo() -> None:
     assert "DPO added" not in verdict(measured([candidate("SFT + DPO", GOOD)], ROWS)).text
-    assert "DPO added" not in verdict(measured([candidate("DPO", GOOD)], ROWS)).text
+    named = [candidate("tiny", GOOD), candidate("tinyDPO", GOOD), candidate("DPO", GOOD)]
+    assert "DPO added" not in verdict(measured(named, ROWS)).text
 
 
 @settings(max_examples=15)

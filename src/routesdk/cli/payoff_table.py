@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -10,15 +10,15 @@ from rich.table import Table
 from routesdk.cli.console import console, printable
 from routesdk.pipeline.payoff import Payoff, Verdict, to_markdown
 from routesdk.pipeline.payoff.wording import (
-    DETAIL_HEADINGS,
+    ACCURACY_HEADINGS,
+    CONFIDENCE_HEADINGS,
     DIFFERENCE_HEADINGS,
     FIGURE_HEADINGS,
-    POLICY_HEADINGS,
-    detail_cells,
+    accuracy_cells,
+    confidence_cells,
     difference_rows,
     figure_cells,
     heading,
-    policy_cells,
     remarks,
 )
 
@@ -45,16 +45,24 @@ def print_payoff(payoff: Payoff, verdict: Verdict, *, out: Console | None = None
     out.print(_table(FIGURE_HEADINGS, map(figure_cells, payoff.lines())))
     if payoff.candidates:
         out.print("\n[bold]paired differences[/], on the same resamples of the rows")
-        out.print(_table(DIFFERENCE_HEADINGS, difference_rows(payoff), names=2))
+        out.print(_table(DIFFERENCE_HEADINGS, _named_once(difference_rows(payoff)), names=2))
         out.print("\n[bold]confidence[/], beside the 95th percentile of a perfect one's ECE, and its spread")
-        out.print(_table(DETAIL_HEADINGS, map(detail_cells, payoff.ranked())))
-        out.print("\n[bold]policies[/], whatever the operating point")
-        out.print(_table(POLICY_HEADINGS, map(policy_cells, payoff.ranked())))
+        out.print(_table(CONFIDENCE_HEADINGS, map(confidence_cells, payoff.ranked())))
+        out.print("\n[bold]accuracy[/] of the answers, and of the likeliest policy")
+        out.print(_table(ACCURACY_HEADINGS, map(accuracy_cells, payoff.ranked())))
     for line in remarks(payoff):
         out.print(f"[yellow]{printable(line, 400)}[/]", soft_wrap=True)
     decisive, *further = map(printable, verdict.sentences)
     out.print()
     out.print(" ".join((f"[bold]{decisive}[/]", *further)), soft_wrap=not out.is_terminal)
+
+
+def _named_once(rows: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """Leave out the name that the row above has already."""
+    above = ""
+    for name, *cells in rows:
+        yield ["" if name == above else name, *cells]
+        above = name
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, names: int = 1) -> Table:

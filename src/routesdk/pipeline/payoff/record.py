@@ -10,15 +10,15 @@ from routesdk.metrics import Interval
 from routesdk.pipeline.payoff.figures import ACCURACY, APGR, CALIBRATION, Figures, Payoff
 from routesdk.pipeline.payoff.verdict import Verdict
 from routesdk.pipeline.payoff.wording import (
-    DETAIL_HEADINGS,
+    ACCURACY_HEADINGS,
+    CONFIDENCE_HEADINGS,
     DIFFERENCE_HEADINGS,
     FIGURE_HEADINGS,
-    POLICY_HEADINGS,
-    detail_cells,
+    accuracy_cells,
+    confidence_cells,
     difference_rows,
     figure_cells,
     heading,
-    policy_cells,
     remarks,
 )
 from routesdk.structure import structure, unstructure
@@ -100,9 +100,9 @@ def to_markdown(payoff: Payoff, verdict: Verdict) -> str:
             "Paired differences, on the same resamples of the rows:",
             _table(DIFFERENCE_HEADINGS, difference_rows(payoff), left=2),
             "Confidence (*perfect*: 95th percentile of a perfectly calibrated predictor's ECE):",
-            _table(DETAIL_HEADINGS, map(detail_cells, payoff.ranked())),
-            "Policies, whatever the operating point:",
-            _table(POLICY_HEADINGS, map(policy_cells, payoff.ranked())),
+            _table(CONFIDENCE_HEADINGS, map(confidence_cells, payoff.ranked())),
+            "Accuracy of the answers, and of the likeliest policy whatever the operating point:",
+            _table(ACCURACY_HEADINGS, map(accuracy_cells, payoff.ranked())),
         ]
     parts += [f"- {_escaped(line)}" for line in remarks(payoff)]
     return "\n\n".join(parts) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 
 import attrs
 
@@ -25,6 +26,10 @@ SAME_MS = 1.0
 
 MOST_UNDEFINED = 0.05
 """Share of resamples without a gap between the models above which the gap itself is in doubt."""
+
+
+# However the plus sign is spaced.
+_AFTER_DPO = re.compile(r"\s*\+\s*DPO$")
 
 
 class Advice(enum.Enum):
@@ -279,7 +284,7 @@ def _dpo(payoff: Payoff) -> list[str]:
     names = {each.name for each in payoff.candidates}
     found = []
     for each in payoff.candidates:
-        before = each.name.removesuffix("DPO").rstrip().removesuffix("+").rstrip()
+        before = _AFTER_DPO.sub("", each.name)
         added = payoff.difference(each.name, before, APGR) if before in names - {each.name} else None
         if added is None:
             continue

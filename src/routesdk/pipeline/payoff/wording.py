@@ -67,33 +67,33 @@ def figure_cells(each: Figures | Baseline) -> tuple[str, ...]:
 
 FIGURE_HEADINGS = ("", "APGR [95 %]", "accuracy", "large", "ECE", "time", "size")
 
-DETAIL_HEADINGS = ("", "accuracy [95 %]", "ECE [95 %]", "perfect", "5-95 % (sd)")
+CONFIDENCE_HEADINGS = ("", "ECE [95 %]", "perfect", "5-95 % (sd)", "Brier", "batch")
 
-POLICY_HEADINGS = ("", "policy accuracy [95 %]", "balanced [95 %]", "Brier", "batch")
+ACCURACY_HEADINGS = ("", "accuracy [95 %]", "policy [95 %]", "balanced [95 %]")
 
 DIFFERENCE_HEADINGS = ("", "against", "APGR [95 %]", "accuracy [95 %]")
 
 
-def detail_cells(each: Figures) -> tuple[str, ...]:
-    """Write the cells of the second table: accuracy, calibration, spread of confidence."""
+def confidence_cells(each: Figures) -> tuple[str, ...]:
+    """Write the cells of a further table: calibration, spread of confidence, rate of a batch."""
     spread = each.confidence
     return (
         each.name,
-        interval_text(each.accuracy),
         interval_text(each.calibration_error),
         f"{each.perfect_error:.3f}",
         f"{spread.low:.2f}-{spread.high:.2f} ({spread.deviation:.2f})",
+        f"{each.brier.value:.3f}",
+        rate_text(each),
     )
 
 
-def policy_cells(each: Figures) -> tuple[str, ...]:
-    """Write the cells of the third table: how well policies are named, and the rate of a batch."""
+def accuracy_cells(each: Figures) -> tuple[str, ...]:
+    """Write the cells of a further table: accuracy of answers, and of the likeliest policy."""
     return (
         each.name,
+        interval_text(each.accuracy),
         interval_text(each.policy_accuracy),
         interval_text(each.balanced_accuracy),
-        f"{each.brier.value:.3f}",
-        rate_text(each),
     )
 
 
