@@ -58,6 +58,14 @@ class _Rows:
     quality: Floats
     length: Floats
 
+    @classmethod
+    def of(cls, examples: Sequence[Example], tiers: tuple[Tier, ...]) -> _Rows:
+        return cls(
+            tiers=tiers,
+            quality=np.array([[row.outcomes[tier.model].quality for tier in tiers] for row in examples]),
+            length=np.array([float(len(row.query.text)) for row in examples]),
+        )
+
     @property
     def ends(self) -> tuple[Floats, Floats]:
         return self.quality[:, 0], self.quality[:, -1]
@@ -95,11 +103,7 @@ def measure(
         LeakError: A candidate learned from rows; it names them.
         MetricError: Resamples are no whole number of 1 or more.
     """
-    # Said before anything is decided, which may take minutes.
-    whole_number("bootstrap", "resamples", resamples)
-    if isinstance(timed, bool) or not isinstance(timed, int) or timed < 0:
-        fix = "Say how many decisions to time, or 0 for none."
-        raise ConfigError("timed", repr(timed), "not a whole number of 0 or more", fix)
+    _check_counts(resamples, timed)
     given = tuple(candidates)
     tiers = common_tiers(given)
     check_names(given, (*_constants(tiers), PROMPT_LENGTH, RANDOM, ORACLE))
@@ -110,19 +114,8 @@ def measure(
         fix = "Bind the routers to models whose outcomes are on the rows, or give other rows."
         raise ConfigError("examples", f"{len(left_out)} rows", problem, fix)
     refuse_seen(given, whole)
-    measured: list[_Measured] = []
-    failures: list[Failure] = []
-    for candidate in given:
-        found, error = attempt(_decide, candidate, whole, models, timed)
-        if found is not None:
-            measured.append(found)
-        elif error is not None:
-            failures.append(Failure(name=candidate.name, problem=f"{type(error).__name__}: {error}"))
-    rows = _Rows(
-        tiers=tiers,
-        quality=np.array([[row.outcomes[model].quality for model in models] for row in whole]),
-        length=np.array([float(len(row.query.text)) for row in whole]),
-    )
+    measured, failures = _decide_all(given, whole, models, timed)
+    rows = _Rows.of(whole, tiers)
     undefined, figures, baselines, differences = _compare(measured, rows, resamples, seed)
     return Payoff(
         tiers=tiers,
@@ -131,16 +124,39 @@ def measure(
         candidates=figures,
         baselines=baselines,
         differences=differences,
-        failures=tuple(failures),
+        failures=failures,
         undefined=undefined,
         resamples=resamples,
         seed=seed,
     )
 
 
+def _check_counts(resamples: int, timed: int) -> None:
+    """Refuse what cannot be counted to before anything is decided, which may take minutes."""
+    whole_number("bootstrap", "resamples", resamples)
+    if isinstance(timed, bool) or not isinstance(timed, int) or timed < 0:
+        fix = "Say how many decisions to time, or 0 for none."
+        raise ConfigError("timed", repr(timed), "not a whole number of 0 or more", fix)
+
+
 def _constants(tiers: Sequence[Tier]) -> tuple[str, ...]:
     """Name the baselines that always call one tier."""
     return tuple(f"always {tier.name}" for tier in tiers)
+
+
+def _decide_all(
+    candidates: Sequence[Candidate], rows: Sequence[Example], models: Sequence[str], timed: int
+) -> tuple[tuple[_Measured, ...], tuple[Failure, ...]]:
+    """Let every candidate decide; part those that did from those that failed."""
+    measured: list[_Measured] = []
+    failures: list[Failure] = []
+    for candidate in candidates:
+        found, error = attempt(_decide, candidate, rows, models, timed)
+        if found is not None:
+            measured.append(found)
+        elif error is not None:
+            failures.append(Failure(name=candidate.name, problem=f"{type(error).__name__}: {error}"))
+    return tuple(measured), tuple(failures)
 
 
 def _decide(candidate: Candidate, rows: Sequence[Example], models: Sequence[str], timed: int) -> _Measured:
@@ -172,19 +188,23 @@ def _compare(
         for name, share in shares.items()
     )
     others = [each.name for each in figures] + [each.name for each in baselines]
-    found = [
-        (mine.name, other, metric, samples.difference(mine.name, other, metric))
-        for mine in figures
+    differences = _differences(samples, [each.name for each in figures], others)
+    return undefined, figures, baselines, differences
+
+
+def _differences(samples: Samples, names: Sequence[str], others: Sequence[str]) -> tuple[Difference, ...]:
+    found = (
+        (name, other, metric, samples.difference(name, other, metric))
+        for name in names
         for other in others
         for metric in METRICS
-        if other != mine.name
-    ]
-    differences = tuple(
+        if other != name
+    )
+    return tuple(
         Difference(candidate=name, other=other, metric=metric, interval=interval)
         for name, other, metric, interval in found
         if interval is not None
     )
-    return undefined, figures, baselines, differences
 
 
 def _statistics(each: _Measured) -> Mapping[Key, Statistic]:
