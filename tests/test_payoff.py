@@ -69,6 +69,16 @@ def test_the_figures_of_four_rows_are_those_worked_out_by_hand() -> None:
     assert found.majority == 0.5
 
 
+def test_the_likeliest_policy_counts_whatever_the_operating_point() -> None:
+    found = only(measured([candidate("never up", RIGHT, threshold=0.9)], FOUR))
+
+    assert found.large_share == 0.0
+    assert found.policy_accuracy.value == pytest.approx(0.75)
+    # Nothing is decided to be Complex, so that b alone has its recorded policy.
+    assert found.decided_accuracy.value == pytest.approx(0.25)
+    assert found.accuracy.value == pytest.approx(0.25)
+
+
 def test_the_baselines_of_four_rows_are_those_worked_out_by_hand() -> None:
     rows = [attrs.evolve(row, query=Query("x" * (at + 1))) for at, row in enumerate(FOUR)]
     payoff = measured([candidate("peeking", lambda text: {1: 0.8, 2: 0.1, 3: -0.1, 4: 0.8}[len(text)])], rows)
@@ -198,6 +208,11 @@ def test_three_tiers_are_ranked_between_the_cheapest_and_the_dearest() -> None:
         host=HOST,
     )
     payoff = measured([Candidate("sure", attrs.evolve(router, training_hashes=lambda: LEARNED))], rows)
+    scored = score_rows(router, rows)
+
+    assert scored.medium.tolist() == [0.0, 0.0, 1.0]
+    assert scored.large.tolist() == [1.0, 1.0, 1.0]
+    assert scored.large_called.tolist() == [False, True, False]
 
     # All climb the first step, and b the second; small is right on c, medium on a and c, large on all.
     assert only(payoff).accuracy.value == 1.0
