@@ -22,6 +22,7 @@ from routesdk.metrics.curves import DeferralCurve, apgr, apgr_difference, apgr_i
 from routesdk.metrics.intervals import (
     Interval,
     bootstrap_interval,
+    bootstrap_many,
     bootstrap_values,
     mean_interval,
     summarise,
@@ -40,6 +41,7 @@ __all__ = [
     "apgr_difference",
     "apgr_interval",
     "bootstrap_interval",
+    "bootstrap_many",
     "bootstrap_values",
     "brier_score",
     "calibration_interval",

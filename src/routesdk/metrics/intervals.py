@@ -7,7 +7,7 @@ the percentile interval.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -97,16 +97,40 @@ def bootstrap_values(
     Raises:
         MetricError: Rows or resamples are no whole number of 1 or more.
     """
+    (values,) = bootstrap_many((statistic,), rows, resamples=resamples, seed=seed)
+    return np.asarray(values, dtype=np.float64)
+
+
+def bootstrap_many(
+    statistics: Sequence[Statistic], rows: int, *, resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+) -> Floats:
+    """Evaluate many statistics on the same rows drawn with replacement, drawing once.
+
+    Each has the values that `bootstrap_values` would give it with the same seed.
+
+    Args:
+        statistics: What to measure; NaN where one is not defined.
+        rows: Number of rows.
+        resamples: How often to draw.
+        seed: Seed of the random generator.
+
+    Returns:
+        One value for each statistic and resample, (statistics, resamples).
+
+    Raises:
+        MetricError: Rows or resamples are no whole number of 1 or more.
+    """
     whole_number("bootstrap", "rows", rows)
     whole_number("bootstrap", "resamples", resamples)
     generator = np.random.default_rng(seed)
-    values = np.empty(resamples)
+    values = np.empty((len(statistics), resamples))
     step = max(1, _BLOCK_VALUES // rows)
     for low in range(0, resamples, step):
         size = min(step, resamples - low)
         drawn = generator.integers(0, rows, size=(size, rows)) + np.arange(size)[:, None] * rows
-        counts = np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
-        values[low : low + size] = statistic(counts.astype(np.float64))
+        counts = np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows).astype(np.float64)
+        for place, statistic in enumerate(statistics):
+            values[place, low : low + size] = statistic(counts)
     return values
 
 
