@@ -20,6 +20,7 @@ def render_card(manifest: Manifest) -> str:
         _usage(),
         _binding(manifest),
         _sources(evidence),
+        _training(evidence),
         _metrics(evidence),
         _bullets("Where it does badly", evidence.limits),
         _requirements(manifest),
@@ -78,6 +79,13 @@ def _sources(evidence: Evidence) -> str:
         "The checkpoint carries a 64-bit hash of each normalised training query, so that nobody scores it on "
         "what it learned from."
     )
+
+
+def _training(evidence: Evidence) -> str:
+    if not evidence.training:
+        return ""
+    rows = _rows((each.name, each.text) for each in evidence.training)
+    return f"## How it was trained\n\n| what | how |\n|---|---|\n{rows}"
 
 
 def _metrics(evidence: Evidence) -> str:

@@ -18,7 +18,7 @@ from attrs.validators import deep_iterable, ge, gt, in_, le, lt, optional
 from routesdk._checked import checked, named
 from routesdk.errors import ConfigError
 from routesdk.structure import structure
-from routesdk.tuning import DPOConfig, QLoRAConfig, SFTConfig
+from routesdk.tuning import DPOConfig, SFTConfig
 from routesdk.types import FrozenMapping, PartConfig, Tier, distinct_tiers, frozen, frozen_throughout, usd
 
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -162,6 +162,8 @@ class RouterConfig:
         medium: Model of the medium tier; None keeps the checkpoint's.
         large: Model of the large tier; None keeps the checkpoint's.
         large_share: Share of calls meant for the large model; None keeps the checkpoint's.
+        model_options: Options of the policy model on this machine, such as `device` or `base_model`
+            of a generative router.
         decision_log: JSONL file that every decision and answer is appended to, or a table of
             the options of the observer `decision-log`.
         backend: Backend that reaches every model that `backends` does not list.
@@ -175,6 +177,7 @@ class RouterConfig:
     medium: str | None = attrs.field(default=None, validator=optional(named))
     large: str | None = attrs.field(default=None, validator=optional(named))
     large_share: float | None = attrs.field(default=None, validator=optional([ge(0.0), le(1.0)]))
+    model_options: Mapping[str, object] = attrs.field(factory=FrozenMapping, converter=_options)
     decision_log: Mapping[str, object] | str | None = attrs.field(default=None, converter=_log)
     backend: PartConfig | None = attrs.field(default=None, converter=_optional_part)
     backends: Mapping[str, PartConfig] = attrs.field(factory=FrozenMapping, converter=_parts)

@@ -87,6 +87,19 @@ class MetricRecord:
     rows: int = 0
 
 
+@attrs.frozen
+class Detail:
+    """One thing that a card says about how a router was trained.
+
+    Attributes:
+        name: What it is about, such as `base model`.
+        text: What it says.
+    """
+
+    name: str
+    text: str
+
+
 @attrs.frozen(kw_only=True)
 class Evidence:
     """What a model card says of a router.
@@ -99,6 +112,7 @@ class Evidence:
         limits: Where it does badly, one sentence each.
         licence: The licence of the router itself, as the Hub spells it, such as
             `apache-2.0`; empty where its maker has not said.
+        training: How it was trained: base model, prompt, settings, hashes of the data.
     """
 
     summary: str = ""
@@ -107,6 +121,7 @@ class Evidence:
     metrics: tuple[MetricRecord, ...] = ()
     limits: tuple[str, ...] = ()
     licence: str = ""
+    training: tuple[Detail, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

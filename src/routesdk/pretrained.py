@@ -100,10 +100,13 @@ def load_router(
     catalogue: Catalogue | None = None,
     spend: SpendSource | None = None,
     observers: Sequence[Observer] = (),
+    model_options: Mapping[str, object] | None = None,
 ) -> Router:
     """Load a checkpoint and bind its tiers; see `Router.from_pretrained`."""
     host = PluginHost() if host is None else host
-    checkpoint, policy_model, hashes = _load_parts(find_checkpoint(name, revision), host)
+    checkpoint, policy_model, hashes = _load_parts(
+        find_checkpoint(name, revision), host, model_options or {}
+    )
     manifest = checkpoint.manifest
     serving = bind_tiers(manifest.tiers, medium, large, tiers)
     was_bound = manifest.bound or manifest.tiers
@@ -129,7 +132,9 @@ def load_router(
     )
 
 
-def _load_parts(folder: Path, host: PluginHost) -> tuple[Checkpoint, PolicyModel, NDArray[np.uint64]]:
+def _load_parts(
+    folder: Path, host: PluginHost, model_options: Mapping[str, object]
+) -> tuple[Checkpoint, PolicyModel, NDArray[np.uint64]]:
     """Read all that a checkpoint's files hold: once it is loaded, the folder may go.
 
     Raises:
@@ -140,7 +145,7 @@ def _load_parts(folder: Path, host: PluginHost) -> tuple[Checkpoint, PolicyModel
     for _ in range(_LOADS):
         check_plugins(checkpoint, host)
         part = checkpoint.manifest.policy_model
-        empty = cast("PolicyModel", host.build("policy model", part.name, part.options))
+        empty = cast("PolicyModel", host.build("policy model", part.name, {**part.options, **model_options}))
         loaded, error = attempt(_read_model, checkpoint, empty)
         if loaded is not None:
             return checkpoint, *loaded

@@ -283,7 +283,13 @@ class SpendSource(Protocol):
 
 @runtime_checkable
 class Trainer(Protocol):
-    """Turns rows into a policy model."""
+    """Turns rows into a policy model.
+
+    Three attributes are read where a trainer has them: `policy_model`, the name of
+    the policy model that it trains, where that is not its own; `after`, the name of
+    the trainer whose output it starts from, which it gets as `job.start`; and
+    `serving_options`, options with which this machine builds the policy model.
+    """
 
     def train(self, job: TrainJob) -> Path:
         """Train, save the policy model in `job.output`, and return that folder.

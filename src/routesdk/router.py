@@ -145,6 +145,7 @@ class Router(Variation, Answering):
         catalogue: Catalogue | None = None,
         spend: SpendSource | None = None,
         observers: Sequence[Observer] = (),
+        model_options: Mapping[str, object] | None = None,
     ) -> Router:
         """Load a trained router and bind its tiers to models.
 
@@ -169,6 +170,8 @@ class Router(Variation, Answering):
             catalogue: Models and prices; None takes the bundled one.
             spend: Where spent money is counted; None counts in memory.
             observers: Told of every decision.
+            model_options: Options of the policy model on this machine, in place of the
+                checkpoint's: `device`, `bits` or `base_model` of a generative router.
 
         Raises:
             CheckpointError: Nothing of that name can be loaded, or what was found cannot be trusted.
@@ -191,6 +194,7 @@ class Router(Variation, Answering):
             catalogue=catalogue,
             spend=spend,
             observers=tuple(observers),
+            model_options=model_options,
         )
 
     @classmethod
@@ -218,6 +222,7 @@ class Router(Variation, Answering):
             medium=config.medium,
             large=config.large,
             large_share=config.large_share,
+            model_options=config.model_options,
             mapping=None if mapping == MappingConfig() else mapping,
             **options,  # type: ignore[arg-type]
         )
@@ -346,6 +351,19 @@ class Router(Variation, Answering):
         from routesdk.pretrained import save_router
 
         return save_router(self, folder)
+
+    def merged(self) -> Router:
+        """Return a copy whose checkpoint needs no base model: an adapter is merged into the weights.
+
+        Raises:
+            ConfigError: The policy model has no adapter.
+            PredictionError: Its weights are in too few bits to merge anything into.
+        """
+        merge = getattr(self.policy_model, "merged", None)
+        if merge is None:
+            name = self.names.policy_model.name
+            raise ConfigError("policy_model", name, "has no adapter to merge", "Use the router as it is.")
+        return attrs.evolve(self, policy_model=merge(), checkpoint_id="")
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, message: str = "") -> str:
         """Save the router and put it on the Hugging Face Hub; returns the commit's address.

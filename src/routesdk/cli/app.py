@@ -9,7 +9,7 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import ask, judge, leak, oracle, plugins, route, spend, split
+from routesdk.cli import ask, checkpoint, judge, leak, oracle, plugins, route, spend, split, training
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -28,6 +28,11 @@ app.command("spend")(spend.spend)
 app.add_typer(oracle.app, name="oracle")
 app.command("split")(split.split)
 app.command("leak-check")(leak.leak_check)
+app.command("prepare")(training.prepare)
+app.command("train")(training.train)
+app.command("compare")(training.compare)
+app.command("merge")(checkpoint.merge)
+app.command("push")(checkpoint.push)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(judge.app, name="judge")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import typer
 
+from routesdk.cli.part import part_options
 from routesdk.config import Config, RouterConfig, load_config
 from routesdk.errors import ConfigError
 from routesdk.structure import structure, unstructure
@@ -27,6 +28,9 @@ LARGE_SHARE = typer.Option(
 )
 BUDGET = typer.Option(None, help="US dollars; at 90 % of them everything goes to the cheapest tier.")
 SPENT = typer.Option(None, help="US dollars of the budget that are spent already.")
+MODEL_OPTION = typer.Option(
+    None, help="KEY=VALUE for the policy model on this machine, such as device=cpu; repeat it."
+)
 CONFIG = typer.Option(None, "--config", "-c", help="routesdk.toml with [router], [mapping] and [prices].")
 
 
@@ -43,6 +47,7 @@ class RouterOptions:
         large_share: Share of calls meant for the large model.
         budget: US dollars.
         spent: US dollars of the budget that are spent already.
+        model_option: `KEY=VALUE` for the policy model on this machine.
         log: File that decisions and answers are appended to.
         log_text: Whether questions and answers are written there word for word.
     """
@@ -56,6 +61,7 @@ class RouterOptions:
     budget: str | None
     spent: str | None
     log: Path | None
+    model_option: list[str] | None = None
     log_text: bool = False
 
     def router(self) -> Router:
@@ -68,6 +74,7 @@ class RouterOptions:
             "medium": self.medium,
             "large": self.large,
             "large_share": self.large_share,
+            "model_options": part_options(self.model_option or (), flag="--model-option") or None,
         }
         router = _within_budget(_router(settings, given, _tiers(self.tier or [])), self.budget, self.spent)
         if self.log is not None:

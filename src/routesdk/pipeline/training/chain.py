@@ -80,9 +80,7 @@ def _options(name: str, config: TrainConfig) -> dict[str, object]:
     tables: dict[str, object] = {"qlora-sft": config.sft, "qlora-dpo": config.dpo}
     options = unstructure(tables[name]) if name in tables else {}
     if name == config.trainer.name:
-        options |= unstructure(config.trainer.options) if attrs.has(type(config.trainer.options)) else dict(
-            config.trainer.options
-        )
+        options |= dict(config.trainer.options)
     if config.base_model is not None and name in tables and options.get("base_model") is None:
         options["base_model"] = config.base_model
     return {key: value for key, value in options.items() if value is not None}

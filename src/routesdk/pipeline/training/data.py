@@ -43,15 +43,23 @@ class TrainingData:
     held_out: int
 
     def hashes(self) -> npt.NDArray[np.uint64]:
-        """Return the sorted hashes of all queries: validation rows stop and calibrate, so they count as learned."""
-        found = {query_hash(each.query.text) for part in (self.train, self.validation) for each in examples(part)}
-        return np.array(sorted(found), dtype=np.uint64)
+        """Return the sorted hashes of all queries: validation rows calibrate, so they count as learned."""
+        return _hashes(self.train, self.validation)
+
+    def learned(self) -> npt.NDArray[np.uint64]:
+        """Return the sorted hashes of the queries that weights were fitted to."""
+        return _hashes(self.train)
 
 
 def examples(dataset: Dataset) -> Iterator[Example]:
     """Yield the rows of a file, one at a time."""
     for line, row in read_jsonl(dataset.path):
         yield example_from_row(row, source=str(dataset.path), line=line)
+
+
+def _hashes(*datasets: Dataset) -> npt.NDArray[np.uint64]:
+    found = {query_hash(each.query.text) for part in datasets for each in examples(part)}
+    return np.array(sorted(found), dtype=np.uint64)
 
 
 def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingData:

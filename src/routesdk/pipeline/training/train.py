@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -15,15 +16,27 @@ from routesdk.errors import TrainingError
 from routesdk.host import PluginHost
 from routesdk.manifest import Calibration, Detail, Evidence, PartRecord, SourceRecord
 from routesdk.pipeline.oracle.plan import build_matrix
-from routesdk.pipeline.payoff import Candidate, Payoff, measure, metric_records, verdict
+from routesdk.pipeline.payoff import (
+    Candidate,
+    Payoff,
+    Verdict,
+    checkpoint_bytes,
+    measure,
+    metric_records,
+    to_record,
+    verdict,
+)
 from routesdk.pipeline.training.chain import Link, links
 from routesdk.pipeline.training.data import TrainingData, divide_data, examples
 from routesdk.pretrained import assemble_router
 from routesdk.protocols import Matrix, PolicyModel
 from routesdk.router import Router
-from routesdk.types import PartConfig, TrainJob, TrainProgress
+from routesdk.types import Grade, PartConfig, TrainJob, TrainProgress
 
 Listener = Callable[[TrainProgress], None]
+
+PAYOFF = "payoff.json"
+"""Where a training writes how its routers do, within its work folder."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -34,15 +47,15 @@ class Trained:
         router: The router that was saved.
         folder: Its checkpoint.
         payoff: How it and the others do on validation rows.
-        verdict: In a sentence, which to ship.
-        routers: All routers that were trained, by title.
+        verdict: Which one to ship, and why.
+        candidates: All routers that were trained, with their sizes.
     """
 
     router: Router
     folder: Path
     payoff: Payoff
-    verdict: str
-    routers: Mapping[str, Router]
+    verdict: Verdict
+    candidates: tuple[Candidate, ...]
 
 
 def train_router(
@@ -66,26 +79,29 @@ def train_router(
         CheckpointError: The checkpoint cannot be written.
     """
     host = host or PluginHost()
-    matrix = _matrix(config, host)
+    matrix = matrix_of(config, host)
     data = divide_data(config, matrix, config.work / "data")
-    chain = links(config, host)
-    routers: dict[str, Router] = {}
-    sizes: dict[str, int] = {}
-    for link in chain:
+    found: dict[str, Candidate] = {}
+    for link in links(config, host):
         folder = _train(link, config, data, listen)
-        routers[link.title] = assemble(link, folder, data, config, matrix, host)
-        sizes[link.title] = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    candidates = [Candidate(name=name, router=each, bytes=sizes[name]) for name, each in routers.items()]
+        router = assemble(link, folder, data, config=config, matrix=matrix, host=host)
+        found[link.name] = Candidate(name=link.title, router=router, bytes=_bytes(router, folder))
+    candidates = tuple(found.values())
     payoff = measure(candidates, tuple(examples(data.validation)), seed=config.seed)
     said = verdict(payoff)
-    title = next(link.title for link in chain if link.name == config.trainer.name)
-    evidence = _evidence(config, data, payoff, title, routers[title].policy_model)
-    finished = attrs.evolve(routers[title], evidence=evidence, training_hashes=data.hashes)
+    trained = found[config.trainer.name].router
+    evidence = _evidence(config, data, payoff, trained.policy_model)
+    finished = attrs.evolve(trained, evidence=evidence, training_hashes=data.hashes)
     saved = finished.save_pretrained(config.output)
-    _write_record(config, payoff, said.sentence)
-    return Trained(
-        router=finished, folder=saved, payoff=payoff, verdict=said.sentence, routers=routers
-    )
+    record = json.dumps(to_record(payoff, said), indent=1)
+    (config.work / PAYOFF).write_text(record + "\n", encoding="utf-8")
+    return Trained(router=finished, folder=saved, payoff=payoff, verdict=said, candidates=candidates)
+
+
+def _bytes(router: Router, folder: Path) -> int:
+    """Return what a router holds in memory where it says so, base model included; else its files' bytes."""
+    held = getattr(router.policy_model, "held_bytes", None)
+    return held if isinstance(held, int) else checkpoint_bytes(folder)
 
 
 def _train(link: Link, config: TrainConfig, data: TrainingData, listen: Listener | None) -> Path:
@@ -118,7 +134,6 @@ def _train(link: Link, config: TrainConfig, data: TrainingData, listen: Listener
 
 def _described(link: Link, config: TrainConfig, job: TrainJob) -> str:
     """Return what a trained model depends on: another trainer, config or row makes another one."""
-    import hashlib
 
     def digest(file: Path) -> str:
         with file.open("rb") as stream:
@@ -130,7 +145,7 @@ def _described(link: Link, config: TrainConfig, job: TrainJob) -> str:
 
 
 def assemble(
-    link: Link, folder: Path, data: TrainingData, config: TrainConfig, matrix: Matrix, host: PluginHost
+    link: Link, folder: Path, data: TrainingData, *, config: TrainConfig, matrix: Matrix, host: PluginHost
 ) -> Router:
     """Load a trained policy model, and put a router around it that is bound to the oracle's models."""
     model = link.build_model(host).load(folder)
@@ -140,6 +155,7 @@ def assemble(
         matrix_record=PartRecord(kind="matrix", name=config.matrix),
         tiers=data.tiers,
         calibration=Calibration(policy_gains=policy_gains(data, matrix)),
+        training_hashes=data.learned,
         host=host,
     )
 
@@ -153,8 +169,6 @@ def policy_gains(data: TrainingData, matrix: Matrix) -> dict[str, tuple[float, .
     Raises:
         TrainingError: No row has grades of all tiers.
     """
-    from routesdk.types import Grade
-
     gains: dict[str, list[list[float]]] = {policy.name: [] for policy in matrix.policies}
     models = [tier.model for tier in data.tiers]
     for part in (data.train, data.validation):
@@ -167,38 +181,27 @@ def policy_gains(data: TrainingData, matrix: Matrix) -> dict[str, tuple[float, .
     if not any(gains.values()):
         raise TrainingError("train", "no row has grades of all tiers", "Check `train.tiers`.")
     none = (0.0,) * (len(models) - 1)
-    return {
-        name: tuple(np.mean(rows, axis=0).tolist()) if rows else none for name, rows in gains.items()
-    }
+    return {name: tuple(np.mean(rows, axis=0).tolist()) if rows else none for name, rows in gains.items()}
 
 
-def _matrix(config: TrainConfig, host: PluginHost) -> Matrix:
-    tiers = ("medium", "large") if len(config.tiers) in (0, 2) else tuple(
-        f"tier-{place}" for place in range(1, len(config.tiers) + 1)
-    )
+def matrix_of(config: TrainConfig, host: PluginHost) -> Matrix:
+    """Build the matrix of a training: for medium and large, or for as many tiers as it names models."""
+    count = len(config.tiers) or 2
+    tiers = ("medium", "large") if count == 2 else tuple(f"tier-{place}" for place in range(1, count + 1))
     return build_matrix(PartConfig(config.matrix), host, tiers)
 
 
-def _evidence(
-    config: TrainConfig, data: TrainingData, payoff: Payoff, title: str, model: PolicyModel
-) -> Evidence:
+def _evidence(config: TrainConfig, data: TrainingData, payoff: Payoff, model: PolicyModel) -> Evidence:
     models = tuple(tier.model for tier in data.tiers)
     details = getattr(model, "details", None)
     return Evidence(
         summary=f"A router trained by `{config.trainer.name}` on {data.rows:,} rows of an oracle.",
         command="routesdk train",
-        sources=tuple(
-            SourceRecord(name=file.name, rows=data.rows, tiers=models) for file in config.data[:1]
-        ),
-        metrics=tuple(metric_records(payoff, dataset="validation rows")),
+        sources=tuple(SourceRecord(name=file.name, rows=data.rows, tiers=models) for file in config.data[:1]),
+        metrics=tuple(metric_records(payoff, "validation")),
         limits=(
             "Its figures are of validation rows, on which training stopped and calibration was fitted: they "
             "flatter it. Evaluate it on the test part.",
         ),
         training=tuple(Detail(name, text) for name, text in (details() if details else {}).items()),
     )
-
-
-def _write_record(config: TrainConfig, payoff: Payoff, sentence: str) -> None:
-    record = payoff.to_record() | {"verdict": sentence}
-    (config.work / "payoff.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from routesdk.pipeline.prepare import Preparation
 from routesdk.plugins.generative.base import Base, check_base, find_base, fingerprint
 from routesdk.plugins.generative.codec import Codec
 from routesdk.plugins.generative.finish import finish
-from routesdk.plugins.generative.material import encode_pairs, load_for, prepare_job, ready
+from routesdk.plugins.generative.material import encode_pairs, load_for, prepare_job, ready, serving_options
 from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
 from routesdk.plugins.generative.state import ADAPTER, State, read_state
 from routesdk.plugins.generative.watch import Place
@@ -49,11 +49,18 @@ class DPO:
         config: How.
         host: Where matrix and analyst are found.
         after: The trainer whose result it starts from.
+        policy_model: The policy model that it trains.
     """
 
     config: DPOConfig
     host: PluginHost = attrs.field(eq=False, repr=False)
     after: str = attrs.field(default="qlora-sft", init=False)
+    policy_model: str = attrs.field(default="generative", init=False)
+
+    @property
+    def serving_options(self) -> dict[str, object]:
+        """Where the base model lies, if it lies on this machine; a checkpoint does not say that."""
+        return serving_options(self.config)
 
     def train(self, job: TrainJob) -> Path:
         """Train, calibrate on validation rows, and save in `job.output`.

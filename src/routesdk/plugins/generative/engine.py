@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -60,6 +61,20 @@ class Engine:
             with torch.inference_mode():
                 tokens = torch.tensor([self._prefix], device=self._model.device)
                 self._cache = self._model(input_ids=tokens, use_cache=True, logits_to_keep=1)[_PAST]
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether its weights are in fewer bits than 16."""
+        return bool(getattr(self._model, "is_quantized", False)) or hasattr(self._model, "peft_config")
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of its weights in memory."""
+        return sum(each.numel() * each.element_size() for each in self._model.parameters())
+
+    def save(self, folder: Path) -> None:
+        """Write the model's weights and config into a folder."""
+        self._model.save_pretrained(str(folder), max_shard_size="4GB")
 
     def logits(self, tasks: Sequence[Task], allowed: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
         """Return logits of chosen tokens at chosen places.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import datasets
@@ -112,6 +113,12 @@ def encode_pairs(codec: Codec, pairs: Sequence[DPOPair]) -> datasets.Dataset:
         columns["rejected_ids"].append(list(rejected))
         columns["length"].append(len(prompt) + max(len(chosen), len(rejected)))
     return datasets.Dataset.from_dict(columns)
+
+
+def serving_options(config: TuningConfig) -> dict[str, object]:
+    """Return the policy model's options on this machine."""
+    here = config.base_model is not None and Path(config.base_model).expanduser().is_dir()
+    return {"device": config.device} | ({"base_model": config.base_model} if here else {})
 
 
 def refuse_packing(base: Base, trainer: str) -> None:

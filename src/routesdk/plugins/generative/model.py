@@ -18,7 +18,16 @@ from routesdk.plugins.generative import GenerativeConfig
 from routesdk.plugins.generative.base import Base, check_base, find_base, load_base, quiet
 from routesdk.plugins.generative.codec import Codec, Prompt
 from routesdk.plugins.generative.engine import Engine, Stops, Task
-from routesdk.plugins.generative.state import ADAPTER, MERGED, STATE, TOKENIZER, State, read_state
+from routesdk.plugins.generative.state import (
+    ADAPTER,
+    MERGED,
+    STATE,
+    TOKENIZER,
+    State,
+    describe,
+    read_state,
+    write_state,
+)
 from routesdk.plugins.generative.tree import Tree
 from routesdk.types import Policy, PredictionBatch, Query, Tier
 
@@ -188,10 +197,33 @@ class GenerativeModel:
         names = tuple(policy.name for policy in state.policies)
         return PredictionBatch(policies=np.array(state.reference), policy_names=names)
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of its weights in memory, the base model's included."""
+        return self.parts.engine.held_bytes
+
+    def details(self) -> dict[str, str]:
+        """Say how it was trained, for its card."""
+        return describe(self.state)
+
+    def merged(self) -> GenerativeModel:
+        """Return a copy that saves whole weights, adapter included: it needs no base model to load.
+
+        Raises:
+            PredictionError: The base model is in fewer bits than 16, into which nothing can be merged.
+        """
+        if self.parts.engine.is_quantised:
+            problem = "weights in 4 or 8 bits cannot take the adapter in"
+            raise PredictionError("generative", f"{problem}: load it with bits = 16, and merge that")
+        return GenerativeModel(self._config, self.state, self.parts)
+
     def save(self, folder: Path) -> None:
         """Write adapter or merged weights, tokenizer and state into an existing folder."""
         if self._source is None or self._files is None:
-            raise PredictionError("generative", "it is untrained, and there is nothing to save")
+            write_state(folder, self.state)
+            self.parts.engine.save(folder / MERGED)
+            self.parts.codec.tokenizer.save_pretrained(str(folder / MERGED))
+            return
         for path, content in self._files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)

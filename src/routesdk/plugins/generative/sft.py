@@ -17,7 +17,14 @@ from routesdk.pipeline.prepare import Preparation
 from routesdk.plugins.generative.base import Base
 from routesdk.plugins.generative.codec import Codec
 from routesdk.plugins.generative.finish import finish
-from routesdk.plugins.generative.material import adapted, encode_rows, load_for, prepare_job, refuse_packing
+from routesdk.plugins.generative.material import (
+    adapted,
+    encode_rows,
+    load_for,
+    prepare_job,
+    refuse_packing,
+    serving_options,
+)
 from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
 from routesdk.plugins.generative.sharing import MASK, SharedPrefix, can_share, masked
 from routesdk.plugins.generative.watch import Place
@@ -47,10 +54,17 @@ class SFT:
     Attributes:
         config: How.
         host: Where matrix and analyst are found.
+        policy_model: The policy model that it trains.
     """
 
     config: SFTConfig
     host: PluginHost = attrs.field(eq=False, repr=False)
+    policy_model: str = attrs.field(default="generative", init=False)
+
+    @property
+    def serving_options(self) -> dict[str, object]:
+        """Where the base model lies, if it lies on this machine; a checkpoint does not say that."""
+        return serving_options(self.config)
 
     def train(self, job: TrainJob) -> Path:
         """Train, calibrate on validation rows, and save in `job.output`.

@@ -52,6 +52,29 @@ class State:
     form_version: int = FORM_VERSION
 
 
+def describe(state: State) -> dict[str, str]:
+    """Say in a few words how a router was trained: base, prompt, settings, hashes of the data, figures."""
+    base, training = state.base, state.training
+    found = {
+        "base model": f"{base.name}{f' @ {base.revision}' if base.revision else ''} ({base.family}, "
+        f"{base.parameters / 1e6:,.0f} million weights)",
+        "base model's fingerprint": base.fingerprint[:16],
+        "prompt and form": f"versions {state.prompt_version} and {state.form_version}, {state.order}",
+        "longest prompt and reply": f"{state.max_tokens:,} tokens",
+        "bits per base weight": str(state.bits),
+        "calibration": f"{state.calibration.method} scaling on {state.calibration.rows:,} validation rows",
+    }
+    for name, value in training.items():
+        found[name.replace("_", " ")] = (
+            json.dumps(value, default=_thawed) if isinstance(value, Mapping) else str(value)
+        )
+    return found
+
+
+def _thawed(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else list(value)  # type: ignore[call-overload]
+
+
 def write_state(folder: Path, state: State) -> None:
     """Write the file."""
     data = attrs.asdict(state, value_serializer=_plain)
