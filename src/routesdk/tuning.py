@@ -123,7 +123,7 @@ class DPOConfig(TuningConfig):
     """
 
     epochs: float = attrs.field(default=1.0, validator=[gt(0.0), lt(math.inf)])
-    learning_rate: float | None = attrs.field(default=5e-6, validator=optional(and_(gt(0.0), lt(math.inf))))
+    learning_rate: float = attrs.field(default=5e-6, validator=[gt(0.0), lt(math.inf)])
     beta: float = attrs.field(default=0.1, validator=[gt(0.0), lt(math.inf)])
     rejected: str = attrs.field(default="uniform", validator=in_(("uniform", "prior")))
     pairs: int | None = attrs.field(default=None, validator=optional(and_(ge(2), le(10_000_000))))

@@ -35,10 +35,8 @@ class _Trainer(Guarded, trl.DPOTrainer):  # type: ignore[misc]
         return dataset
 
     def _set_signature_columns_if_needed(self) -> None:
-        super()._set_signature_columns_if_needed()
-        if "length" not in self._signature_columns:
-            # Rows of like length are put together by this column; the collator passes it over.
-            self._signature_columns = [*self._signature_columns, "length"]
+        # Rows of like length are put together by `length`; the collator passes it over.
+        self._signature_columns: list[str] = ["prompt_ids", "chosen_ids", "rejected_ids", "length"]
 
 
 @attrs.frozen

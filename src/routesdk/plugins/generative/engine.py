@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from routesdk.plugins.generative.base import quiet
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -74,7 +76,8 @@ class Engine:
 
     def save(self, folder: Path) -> None:
         """Write the model's weights and config into a folder."""
-        self._model.save_pretrained(str(folder), max_shard_size="4GB")
+        with quiet():
+            self._model.save_pretrained(str(folder), max_shard_size="4GB")
 
     def logits(self, tasks: Sequence[Task], allowed: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
         """Return logits of chosen tokens at chosen places.

@@ -233,8 +233,8 @@ def _troubles(name: str, trainer: Trainer, place: Place, config: TuningConfig) -
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         what = "the disk is full" if full or "No space" in str(error) else "the state cannot be saved"
         last = place.last_state()
-        kept = f"{last.name.replace('checkpoint-', 'step ')} is kept" if last else "no step was saved yet"
-        problem = f"{what} ({error}); {kept} in {place.folder}"
+        reached = f"{last.name.replace('checkpoint-', 'step ')} is kept" if last else "no step was saved yet"
+        problem = f"{what} ({error}); {reached} in {place.folder}"
         raise TrainingError(name, problem, "Make room, and run the same again: it goes on.") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
         problem = f"memory ran out at step {trainer.state.global_step + 1} ({_first(error)})"

@@ -116,7 +116,7 @@ def replace_text(file: Path, text: str) -> None:
     partial.replace(file)
 
 
-class Watch(TrainerCallback):
+class Watch(TrainerCallback):  # type: ignore[misc]
     """Writes metrics, keeps the best adapter, and stops when validation loss no longer falls.
 
     Args:
