@@ -69,6 +69,7 @@ BUILTINS = tuple(
         "nine_cell",
         "openai_compatible",
         "recorded",
+        "serverless",
         "simpleqa",
         "spend",
         "table",
