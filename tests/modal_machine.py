@@ -32,6 +32,8 @@ class Container:
     call: Call
     mounts: dict[str, Path]
     fetched: bool = False
+    # Files as they were when last seen on the committed volume, or committed to it: the rest is news.
+    seen: dict[Path, tuple[int, int]] = attrs.field(factory=dict)
     process: asyncio.subprocess.Process | None = None
 
 
@@ -78,12 +80,19 @@ async def _try(server: ModalServer, call: Call) -> tuple[bool, bool]:
     limit = asyncio.get_running_loop().time() + call.function.timeout_secs
     data = container.mounts[call.function.volume_mounts[0].volume_id]
     taken = late = False
-    while not (await asyncio.wait([ended], timeout=0.05))[0]:
-        taken = server.preempt(data)
-        late = asyncio.get_running_loop().time() > limit
-        if taken or late or call.ended.is_set():
-            kill(container)
-    del server.containers[container.task]
+    try:
+        while not (await asyncio.wait([ended], timeout=0.05))[0]:
+            if not taken and server.preempt(data):
+                taken = True
+                # Modal ends a machine with grace: it commits what was mounted, as now and then anyway.
+                commit(server, container)
+            late = asyncio.get_running_loop().time() > limit
+            if taken or late or call.ended.is_set():
+                kill(container)
+    finally:
+        kill(container)
+        await ended
+        del server.containers[container.task]
     return taken, late
 
 
@@ -92,10 +101,11 @@ def _prepare(server: ModalServer, call: Call) -> Container:
     mounts = {}
     for mount in call.function.volume_mounts:
         copied = server.folder / task / Path(mount.mount_path).name
-        shutil.copytree(server.folder_of(mount.volume_id), copied)
+        copied.mkdir(parents=True)
         mounts[mount.volume_id] = copied
     container = Container(task, call, mounts)
     server.containers[task] = container
+    reload(server, container)
     arguments = pb.ContainerArguments(
         task_id=task,
         function_id="fu-1",
@@ -132,3 +142,41 @@ def kill(container: Container) -> None:
     if container.process is not None:
         with contextlib.suppress(ProcessLookupError):
             container.process.kill()
+
+
+def reload(server: ModalServer, container: Container) -> None:
+    """Bring what others committed to a container's volumes."""
+    for volume_id, mounted in container.mounts.items():
+        for file, where in _files(server.folder_of(volume_id)):
+            target = mounted / where
+            if not target.exists() or container.seen.get(target) == _look(target):
+                _copy(file, target)
+                container.seen[target] = _look(target)
+
+
+def commit(server: ModalServer, container: Container) -> None:
+    """Make lasting what a container wrote to its volumes, and no other file: the last writer wins."""
+    for volume_id, mounted in container.mounts.items():
+        for file, where in _files(mounted):
+            # A file that is being written may be gone the next moment.
+            with contextlib.suppress(FileNotFoundError):
+                look = _look(file)
+                if container.seen.get(file) != look:
+                    _copy(file, server.folder_of(volume_id) / where)
+                    container.seen[file] = look
+
+
+def _files(folder: Path) -> list[tuple[Path, Path]]:
+    return [(file, file.relative_to(folder)) for file in sorted(folder.rglob("*")) if file.is_file()]
+
+
+def _look(file: Path) -> tuple[int, int]:
+    state = file.stat()
+    return state.st_mtime_ns, state.st_size
+
+
+def _copy(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.copying")
+    shutil.copy2(file, partial)
+    partial.replace(target)

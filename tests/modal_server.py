@@ -9,8 +9,8 @@ import asyncio
 import contextlib
 import hashlib
 import inspect
-import shutil
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,31 @@ from grpclib.server import Server
 from modal_proto import api_pb2 as pb
 from modal_proto.api_grpc import ModalClientBase
 
-from modal_machine import Call, Container, kill, run
+from modal_machine import Call, Container, commit, kill, reload, run
 
 TOKEN_ID, TOKEN_SECRET = "ak-loopback", "as-loopback-secret"
 GPUS = {"T4", "L4", "A10", "A10G", "L40S", "A100", "H100"}
 _SUCCESS = pb.GenericResult(status=pb.GenericResult.GENERIC_STATUS_SUCCESS)
 _BLOCK = 8 << 20
+
+
+class _Server(Server):
+    """A server that closes its connections too, which a client may keep open for as long as it likes."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.connections: list[asyncio.BaseTransport] = []
+
+    def _protocol_factory(self) -> Any:
+        protocol = super()._protocol_factory()
+        made = protocol.connection_made
+
+        def remember(transport: asyncio.BaseTransport) -> None:
+            self.connections.append(transport)
+            made(transport)
+
+        protocol.connection_made = remember  # type: ignore[method-assign]
+        return protocol
 
 
 class ModalServer:
@@ -107,7 +126,7 @@ class ModalServer:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         self._blocks = f"http://127.0.0.1:{runner.addresses[0][1]}/block"
-        server = Server([_service(self)])
+        server = _Server([_service(self)])
         await server.start("127.0.0.1", 0)
         assert server._server is not None and server._server.sockets
         self.url = f"http://127.0.0.1:{server._server.sockets[0].getsockname()[1]}"
@@ -120,7 +139,11 @@ class ModalServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         server.close()
         await server.wait_closed()
+        for connection in server.connections:
+            connection.close()
         await runner.cleanup()
+        # Connections say that they are closed a moment later.
+        await asyncio.sleep(0.1)
 
     async def _block(self, request: web.Request) -> web.Response:
         start = int(request.query["start"])
@@ -129,6 +152,13 @@ class ModalServer:
     def folder_of(self, volume_id: str) -> Path:
         """Return the committed folder of a volume."""
         return self.volumes[volume_id.removeprefix("vo-")]
+
+    def stop(self) -> None:
+        """Stop every call, as Modal does when the app's process is gone."""
+        for call in list(self.calls.values()):
+            self._loop.call_soon_threadsafe(call.ended.set)
+        while self.containers:
+            time.sleep(0.02)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside what is served."""
@@ -170,15 +200,12 @@ class ModalServer:
         return pb.VolumeGetFile2Response(get_urls=urls, size=size, start=0, len=size)
 
     async def answer_VolumeCommit(self, asked: Any, task: str) -> Any:
-        shutil.copytree(
-            self.containers[task].mounts[asked.volume_id], self.folder_of(asked.volume_id), dirs_exist_ok=True
-        )
+        if task in self.containers:
+            commit(self, self.containers[task])
         return pb.VolumeCommitResponse(skip_reload=True)
 
     async def answer_VolumeReload(self, asked: Any, task: str) -> Any:
-        shutil.copytree(
-            self.folder_of(asked.volume_id), self.containers[task].mounts[asked.volume_id], dirs_exist_ok=True
-        )
+        reload(self, self.containers[task])
         return Empty()
 
     async def answer_SecretGetOrCreate(self, asked: Any) -> Any:
@@ -316,3 +343,16 @@ def _service(server: ModalServer) -> ModalClientBase:
     names = ModalClientBase.__abstractmethods__
     service: ModalClientBase = type("Service", (ModalClientBase,), {name: method(name) for name in names})()
     return service
+
+
+def until(met: Callable[[], bool]) -> None:
+    """Wait for something to come to pass.
+
+    Raises:
+        AssertionError: It did not within half a minute.
+    """
+    for _ in range(600):
+        if met():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come to pass within thirty seconds")

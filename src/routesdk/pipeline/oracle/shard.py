@@ -60,7 +60,7 @@ async def work_off_in_shards(
         await sitting.collect(executor, parts)
     except BaseException:
         # Broken off: parts may still be under way, and must find the file, which the next run removes.
-        _ask_to_stop(sitting.folder, executor)
+        await asyncio.shield(asyncio.to_thread(_ask_to_stop, sitting.folder, executor))
         raise
     finally:
         watching.cancel()
@@ -101,7 +101,11 @@ class _Sitting:
     async def collect(self, executor: Executor, parts: tuple[Path, ...]) -> None:
         """Merge each part as it comes back; one that does not is named."""
         waited_for = set(parts)
-        results = iter(sound("executor", executor, executor.map, STAGE, parts)) if parts else iter(())
+        # In threads: an executor may wait for its machines from the first call on.
+        mapped = (
+            await asyncio.to_thread(sound, "executor", executor, executor.map, STAGE, parts) if parts else ()
+        )
+        results = iter(mapped)
         while True:
             result, error = await asyncio.to_thread(attempt, next, results, None)
             if error is not None:
@@ -213,7 +217,7 @@ def _calls(journal: Journal) -> int:
     return sum(bill.calls for bill in journal.view.bills())
 
 
-def take_in_parts(config: Config, journal: Journal, host: PluginHost) -> None:
+async def take_in_parts(config: Config, journal: Journal, host: PluginHost) -> None:
     """Merge the parts that an earlier run was killed over: what they found out is paid for.
 
     Args:
@@ -230,9 +234,9 @@ def take_in_parts(config: Config, journal: Journal, host: PluginHost) -> None:
     if left:
         executor = host.executor(config.oracle.executor.name, **config.oracle.executor.options)
         if isinstance(executor, RemoteExecutor):
-            sound("executor", executor, executor.recover, STAGE, left)
-    for left in parts_in(folder):
-        merge(journal, left)
+            await asyncio.to_thread(sound, "executor", executor, executor.recover, STAGE, left)
+    for part in left:
+        merge(journal, part)
     _clear(folder)
 
 

@@ -1,7 +1,8 @@
 """The app for Modal's own commands: `modal deploy -m` and `modal run -m routesdk.plugins.serverless.app`.
 
 Its settings come from environment variables such as `ROUTESDK_MODAL_GPU`. Functions: `oracle_part`, `train`,
-`route_batch`, `stage`, and the web endpoint `decide`. Entry points: `run_train`, `run_route`.
+`route_batch`, `stage`, and the web endpoint `decide`. Entry points: `run_train`, `run_route`, which run one
+file as the executor would.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from routesdk.plugins.serverless import work
 from routesdk.plugins.serverless.build import build_app
 from routesdk.plugins.serverless.config import config_of_environment
 from routesdk.plugins.serverless.courier import Courier
-from routesdk.plugins.serverless.layout import run_of
+from routesdk.plugins.serverless.executor import named
 
 config = config_of_environment()
 deployment = build_app(config)
@@ -59,7 +60,9 @@ def _carried(stage_name: str, shard: Path) -> Path:
         StageError: The stage failed.
     """
     courier = Courier(stage_name, config, deployment)
-    run = run_of(stage_name, shard)
+    ((_, run, problem),) = named(stage_name, [shard], config.resume)
+    if problem:
+        raise StageError(stage_name, str(shard), problem)
     result = (courier.finished(shard, run) if config.resume else None) or courier.carry(shard, run)
     if result.output is None:
         raise StageError(stage_name, shard.name, result.error.rstrip("."))

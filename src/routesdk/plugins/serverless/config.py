@@ -56,8 +56,11 @@ class ModalConfig:
         sources: Further modules of this machine that go along, such as one with a stage of one's own.
         checkpoint: What the endpoint routes with: a bundled router, a folder on the checkpoint volume,
             or a Hub id.
+        publish: Name that a trained router gets on the checkpoint volume, where it replaces one of that name;
+            empty for one that is made of the job's name and content.
         protected: Whether the endpoint wants a proxy token of the workspace; without, anyone may call it.
-        resume: Whether a shard that an earlier call finished is fetched rather than run again.
+        resume: Whether to fetch what an earlier call with the same shard finished, and go on with what it
+            began; without, every shard is run from its start.
     """
 
     gpu: str = attrs.field(default="", validator=matches_re(r"([A-Za-z0-9+!-]+(:[1-9])?)?"))
@@ -73,6 +76,7 @@ class ModalConfig:
     packages: tuple[str, ...] = attrs.field(default=(), validator=_each(_PINNED, "of the form NAME==VERSION"))
     sources: tuple[str, ...] = attrs.field(default=(), validator=_each(_MODULE, "the name of a module"))
     checkpoint: str = "default"
+    publish: str = attrs.field(default="", validator=matches_re(rf"({_NAME.pattern})?"))
     protected: bool = True
     resume: bool = True
 

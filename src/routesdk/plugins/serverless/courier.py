@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import sqlite3
 import threading
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,8 @@ from routesdk.plugins.serverless.config import ModalConfig
 from routesdk.plugins.serverless.failure import lost
 from routesdk.plugins.serverless.keeping import is_database, settle
 from routesdk.types import ShardResult
+
+logger = logging.getLogger("routesdk")
 
 
 class Courier:
@@ -106,7 +109,9 @@ class Courier:
             if self._function is None:
                 call = self._any.spawn(self._stage, run, shard.name)
             elif self._stage == work.TRAINING_STAGE:
-                call = self._function.spawn(run, shard.name, f"{shard.stem}-{run[:12]}")
+                publish = self._config.publish or f"{shard.stem}-{run[:12]}"
+                logger.info("the router will be on the checkpoint volume as %s", publish)
+                call = self._function.spawn(run, shard.name, publish)
             else:
                 call = self._function.spawn(run, shard.name)
             self._under_way[run] = call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -94,7 +95,7 @@ class ModalExecutor:
         deployment = build_app(self.config)
         courier = Courier(stage_name, self.config, deployment)
         runs: dict[Path, str] = {}
-        for shard, run, problem in _named(stage_name, shards):
+        for shard, run, problem in named(stage_name, shards, self.config.resume):
             with telling(self.config):
                 found = courier.finished(shard, run) if run and self.config.resume else None
             if problem:
@@ -143,9 +144,17 @@ def hand_out(courier: Courier, runs: dict[Path, str], at_once: int) -> Iterator[
         threads.shutdown(cancel_futures=True)
 
 
-def _named(stage_name: str, shards: list[Path]) -> Iterator[tuple[Path, str, str]]:
-    """Yield each shard with its run, or with what is wrong with it."""
+def named(stage_name: str, shards: list[Path], resume: bool) -> Iterator[tuple[Path, str, str]]:
+    """Yield each shard with its run, or with what is wrong with it.
+
+    Args:
+        stage_name: The stage.
+        shards: The files.
+        resume: Whether runs are those that an earlier call with the same files had.
+    """
     seen: Counter[str] = Counter()
+    # Whoever does not resume gets a place that no earlier call has been to.
+    fresh = "" if resume else f"-{uuid.uuid4().hex[:8]}"
     for shard in shards:
         _, error = attempt(settle, shard)
         run, unread = attempt(run_of, stage_name, shard)
@@ -154,6 +163,6 @@ def _named(stage_name: str, shards: list[Path]) -> Iterator[tuple[Path, str, str
             yield shard, "", f"it cannot be read ({type(error).__name__}: {error})"
             continue
         # Two files that are the same are two runs: each has its own output.
-        twin = f"{run}-{seen[run]}" if seen[run] else run
+        twin = f"{run}{fresh}-{seen[run]}" if seen[run] else f"{run}{fresh}"
         seen[run] += 1
         yield shard, twin, ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import sqlite3
 import tempfile
@@ -10,7 +11,10 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from routesdk.host import attempt
 from routesdk.plugins.serverless.layout import fingerprint
+
+logger = logging.getLogger("routesdk")
 
 KEEP_S = 10.0
 """Seconds between two looks at a shard that is worked on: what is newer is lost with the machine."""
@@ -37,7 +41,7 @@ def settle(file: Path) -> None:
 
 @contextlib.contextmanager
 def working_copy(
-    shard: Path, kept: Path, commit: Callable[[], None], *, keep_s: float = KEEP_S
+    shard: Path, kept: Path, commit: Callable[[], None], *, keep_s: float | None = None
 ) -> Iterator[Path]:
     """Yield the file to work on.
 
@@ -50,7 +54,7 @@ def working_copy(
         shard: The file on the volume.
         kept: Where copies go, on the volume too.
         commit: Makes the volume's changes last.
-        keep_s: Seconds between two copies.
+        keep_s: Seconds between two copies; None for `KEEP_S`.
     """
     if not is_database(shard):
         yield shard
@@ -59,7 +63,8 @@ def working_copy(
         place = Path(name) / shard.name
         shutil.copyfile(kept if kept.exists() else shard, place)
         ended = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(place, kept, commit, ended, keep_s), daemon=True)
+        pause_s = KEEP_S if keep_s is None else keep_s
+        keeper = threading.Thread(target=_keep, args=(place, kept, commit, ended, pause_s), daemon=True)
         keeper.start()
         try:
             yield place
@@ -69,15 +74,19 @@ def working_copy(
             _copy(place, kept, "")
 
 
-def _keep(place: Path, kept: Path, commit: Callable[[], None], ended: threading.Event, keep_s: float) -> None:
+def _keep(
+    place: Path, kept: Path, commit: Callable[[], None], ended: threading.Event, pause_s: float
+) -> None:
     seen = ""
-    while not ended.wait(keep_s):
-        # Busy, or the volume is away for a moment: the next look comes soon, and the last one raises.
-        with contextlib.suppress(sqlite3.Error, OSError):
-            newest = _copy(place, kept, seen)
-            if newest != seen:
-                commit()
-                seen = newest
+    while not ended.wait(pause_s):
+        newest, error = attempt(_copy, place, kept, seen)
+        if newest is not None and newest != seen:
+            _, error = attempt(commit)
+        if error is None:
+            seen = newest or seen
+        else:
+            # Busy, or the volume is away for a moment: the next look comes soon, and the last one raises.
+            logger.warning("%s is kept later: %s: %s", place.name, type(error).__name__, error)
 
 
 def _copy(place: Path, kept: Path, seen: str) -> str:

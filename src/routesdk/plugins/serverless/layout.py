@@ -21,8 +21,8 @@ ENDPOINT_ENV = "ROUTESDK_ENDPOINT_CHECKPOINT"
 """Variables of the images: the volumes' names, and what the endpoint routes with."""
 
 RUNS, IN, OUT, KEPT, REPORT = "runs", "in", "out", "kept", "report.json"
-"""`runs/RUN/in/NAME` is what went in, `out` what the stage wrote elsewhere, `kept` what a database was when last
-looked at, and `report.json` says that the stage came to its end."""
+"""`runs/RUN/in/NAME` is what went in; `out` has what the stage wrote elsewhere, `kept` the latest copy of a
+database, and `report.json` says that the stage came to its end."""
 
 _BLOCK = 1 << 20
 

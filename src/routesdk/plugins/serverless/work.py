@@ -134,10 +134,16 @@ def _publish(packed: Path, folder: Path) -> None:
 def _commit(variable: str = layout.DATA_VOLUME_ENV) -> None:
     """Make a volume's changes last; outside of Modal there is none, and files last by themselves."""
     name = os.environ.get(variable)
-    if name:
-        import modal
+    if not name:
+        return
+    import modal
 
+    try:
         modal.Volume.from_name(name).commit()
+    except RuntimeError as error:
+        # The commit is done; it is the look at what others committed that an open file prevents.
+        if "open files" not in str(error):
+            raise
 
 
 def _reload() -> None:
