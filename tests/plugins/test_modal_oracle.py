@@ -10,17 +10,15 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import attrs
 import pytest
 
-from oracles import TIERS, findings
-from routesdk.config import Config, OracleConfig
-from routesdk.dataset import write_examples
+from oracles import findings, recorded_config, write_recorded
+from routesdk.config import Config
 from routesdk.errors import RunStoppedError
 from routesdk.journal import JournalView
 from routesdk.pipeline.oracle import generate
 from routesdk.pipeline.oracle.caller import Halt
-from routesdk.testing import make_examples, make_host
+from routesdk.testing import make_host
 from routesdk.types import PartConfig
 
 if os.environ.get("ROUTESDK_REQUIRE_MODELS") != "1":
@@ -34,35 +32,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Recorded answers and verdicts of two models, in a file that the containers see too."""
-    examples = [
-        attrs.evolve(
-            each,
-            reference=f"reference {number}",
-            outcomes={
-                tier.model: attrs.evolve(outcome, model=tier.model, answer=f"{tier.model} says {number}")
-                for tier, outcome in zip(TIERS, each.outcomes.values(), strict=False)
-            },
-        )
-        for number, each in enumerate(make_examples(60))
-    ]
-    file = tmp_path_factory.mktemp("recorded") / "answers.jsonl"
-    write_examples(file, examples)
-    return file
+    return write_recorded(tmp_path_factory.mktemp("recorded") / "answers.jsonl")
 
 
 def oracle(recorded: Path, journal: Path, **changes: object) -> Config:
-    part = PartConfig("recorded", {"path": str(recorded)})
-    described: dict[str, object] = {
-        "benchmark": part,
-        "backend": part,
-        "judge": part,
-        "tiers": TIERS,
-        "journal": journal,
-        "shards": 2,
-        "executor": PartConfig("modal"),
-        **changes,
-    }
-    return Config(oracle=OracleConfig(**described))  # type: ignore[arg-type]
+    return recorded_config(recorded, journal, **{"shards": 2, "executor": PartConfig("modal"), **changes})
 
 
 def kept_rows(folder: Path) -> int:
