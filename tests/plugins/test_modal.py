@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -147,6 +149,31 @@ def test_a_file_of_queries_is_routed_by_modals_own_command(
     lines = (tmp_path / "asked.decisions.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [decision_to_dict(decision) for decision in here]
     assert TOKEN_SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["deploy", "route", "train"])
+def test_the_commands_of_the_documentation_run(
+    modal_service: ModalServer, tmp_path: Path, repository: Path, name: str
+) -> None:
+    modal_service.secrets["gemini"] = {}
+    text = (repository / "docs" / "snippets" / f"modal_{name}.txt").read_text()
+    words = shlex.split(text)
+    settings = dict(word.split("=", 1) for word in words if word.startswith("ROUTESDK_"))
+    command = [word for word in words if not word.startswith("ROUTESDK_")]
+    (tmp_path / "asked.jsonl").write_text('{"query": "How far is the Moon?"}\n')
+    (tmp_path / "job.zip").write_text("rows")
+
+    done = run(*command, folder=tmp_path, **settings)
+
+    if name == "train" and importlib.util.find_spec("routesdk.pipeline.training") is None:
+        pytest.skip("there is no training stage in this checkout")
+    if name == "train":
+        # It is no job, and the stage says so: the command reached it, on the GPU that was named.
+        assert modal_service.asked("FunctionMap")[-1].function_id == "fu-train"
+        assert modal_service.function("train").resources.gpu_config.gpu_type == "L4"
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert name == "deploy" or (tmp_path / "decisions.jsonl").read_text().count("\n") == 1
 
 
 def test_what_an_earlier_call_finished_is_fetched_and_not_run_again(

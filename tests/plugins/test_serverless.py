@@ -13,9 +13,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import attrs
 import pytest
 
 from routesdk import Router
+from routesdk.config import load_config
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.pipeline.routing import CHECKPOINTS_ENV, RoutingJob, decide_row, pack_job, shelved
@@ -23,6 +25,7 @@ from routesdk.pipeline.stage import run_shard
 from routesdk.plugins.serverless import endpoint, layout, pin, work
 from routesdk.plugins.serverless.config import ModalConfig, config_of_environment
 from routesdk.plugins.serverless.keeping import settle, working_copy
+from routesdk.structure import structure
 from routesdk.testing.stages import FAILS
 
 SHOUT = "routesdk.testing.stages:shout"
@@ -304,6 +307,22 @@ def test_options_in_a_config_file_are_checked_like_any_other() -> None:
 
     assert caught.value.key == "executor.modal.gpus"
     assert "gpu" in caught.value.fix
+
+
+def test_the_config_page_names_every_option_with_its_default(repository: Path) -> None:
+    page = (repository / "docs" / "reference" / "config.md").read_text("utf-8")
+    section = page.split("### Options of the executor `modal`")[1].split("\n## ")[0]
+    for field in attrs.fields(ModalConfig):
+        default = json.dumps(field.default)
+        assert f"| `{field.name}` | `{default}` |" in section
+
+
+def test_the_oracle_of_the_documentation_runs_on_modal(repository: Path) -> None:
+    config = load_config(repository / "docs" / "snippets" / "modal.toml")
+
+    options = dict(config.oracle.executor.options)
+    assert config.oracle.executor.name == "modal"
+    assert structure(options, ModalConfig).secrets == ("gemini",)
 
 
 def test_every_package_of_the_images_is_pinned_within_what_the_project_asks_for(repository: Path) -> None:
