@@ -150,10 +150,10 @@ def config(folder: Path, *, count: int = 40, prices: bool = True, **changes: obj
     return Config(oracle=OracleConfig(**described), prices=PRICES if prices else {})  # type: ignore[arg-type]
 
 
-def write_recorded(file: Path) -> Path:
+def write_recorded(file: Path, count: int = 60) -> Path:
     """Write recorded answers and verdicts of both models, which every process and machine can read."""
     rows = []
-    for number, each in enumerate(make_examples(60)):
+    for number, each in enumerate(make_examples(count)):
         outcomes = {
             tier.model: attrs.evolve(outcome, model=tier.model, answer=f"{tier.model} says {number}")
             for tier, outcome in zip(TIERS, each.outcomes.values(), strict=False)

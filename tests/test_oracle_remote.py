@@ -70,7 +70,7 @@ class ElsewherePlugin:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_recorded(tmp_path_factory.mktemp("recorded") / "answers.jsonl")
+    return write_recorded(tmp_path_factory.mktemp("recorded") / "answers.jsonl", count=24)
 
 
 def run(recorded: Path, folder: Path, executor: Elsewhere, halt: Halt | None = None) -> Progress:

@@ -71,8 +71,8 @@ def expected(recorded: Path, tmp_path: Path) -> object:
     return findings(journal)
 
 
-# Some six seconds of calls, on each of two machines.
-SLOW = {"requests_per_minute": 600, "concurrency": 2}
+# Some three seconds of calls, on each of two machines.
+SLOW = {"requests_per_minute": 1200, "concurrency": 2}
 
 
 def test_an_oracle_on_modal_finds_out_what_one_on_this_machine_does(

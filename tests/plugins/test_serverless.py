@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import threading
@@ -366,11 +367,13 @@ def test_a_packed_job_is_the_same_file_whenever_it_is_packed(tmp_path: Path) -> 
 @pytest.fixture(scope="module")
 def web() -> Callable[..., tuple[int, bytes]]:
     """Ask the endpoint: `web(body)` returns the status and what came back."""
-    pytest.importorskip("fastapi", reason="fastapi is not installed")
-    asgi = pytest.importorskip("modal._runtime.asgi", reason="modal is not installed")
+    if os.environ.get("ROUTESDK_REQUIRE_MODELS") != "1":
+        pytest.importorskip("fastapi", reason="fastapi is not installed")
+        pytest.importorskip("modal", reason="modal is not installed")
     import asyncio
 
     import httpx
+    from modal._runtime import asgi
 
     app = asgi.magic_fastapi_app(endpoint.decide, "POST", docs=False)
 
@@ -383,6 +386,7 @@ def web() -> Callable[..., tuple[int, bytes]]:
     return lambda asked: asyncio.run(ask(asked if isinstance(asked, bytes) else json.dumps(asked).encode()))
 
 
+@pytest.mark.slow
 def test_the_endpoint_gives_the_record_that_the_sdk_gives(web: Callable[..., tuple[int, bytes]]) -> None:
     asked = {"messages": [{"role": "user", "content": "Who wrote Faust?"}], "id": "\ud800", "large_share": 1}
 
@@ -394,6 +398,7 @@ def test_the_endpoint_gives_the_record_that_the_sdk_gives(web: Callable[..., tup
     assert (record["query_id"], record["tier"]) == ("\ud800", "large")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
