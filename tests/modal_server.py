@@ -59,6 +59,7 @@ class ModalServer:
         requests: What was asked, in order: the method's name and the message.
         secrets: Variables by the name of their secret.
         volumes: Committed folders by the volume's name.
+        volume_version: What volumes say that they are: Modal has two kinds, written to differently.
         preempt: Told the data volume as a container sees it; returns whether to take the machine away.
         calls: Every call that was made.
     """
@@ -69,6 +70,7 @@ class ModalServer:
         self.secrets: dict[str, dict[str, str]] = {}
         self.volumes: dict[str, Path] = {}
         self.preempt: Callable[[Path], bool] = lambda _: False
+        self.volume_version = pb.VOLUME_FS_VERSION_V1
         self.calls: dict[str, Call] = {}
         self.files: dict[str, bytes] = {}
         self.functions: dict[str, pb.Function] = {}
@@ -119,8 +121,9 @@ class ModalServer:
         return lines
 
     async def _serve(self) -> None:
-        http = web.Application()
+        http = web.Application(client_max_size=2 * _BLOCK)
         http.router.add_get("/block", self._block)
+        http.router.add_put("/block", self._put_block)
         runner = web.AppRunner(http)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -149,6 +152,12 @@ class ModalServer:
         start = int(request.query["start"])
         return web.Response(body=Path(request.query["file"]).read_bytes()[start : start + _BLOCK])
 
+    async def _put_block(self, request: web.Request) -> web.Response:
+        content = await request.read()
+        digest = hashlib.sha256(content).hexdigest()
+        self.files[digest] = content
+        return web.Response(body=digest.encode())
+
     def folder_of(self, volume_id: str) -> Path:
         """Return the committed folder of a volume."""
         return self.volumes[volume_id.removeprefix("vo-")]
@@ -175,7 +184,7 @@ class ModalServer:
                 raise GRPCError(Status.NOT_FOUND, f"Volume '{name}' not found in environment 'main'")
             self.volumes[name] = self.folder / "volumes" / name
             self.volumes[name].mkdir(parents=True)
-        about = pb.VolumeMetadata(version=pb.VOLUME_FS_VERSION_V1, name=name)
+        about = pb.VolumeMetadata(version=self.volume_version, name=name)
         return pb.VolumeGetOrCreateResponse(volume_id=f"vo-{name}", metadata=about)
 
     async def answer_MountPutFile(self, asked: Any) -> Any:
@@ -190,6 +199,25 @@ class ModalServer:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(self.files[each.sha256_hex])
         return Empty()
+
+    async def answer_VolumePutFiles2(self, asked: Any) -> Any:
+        missing = [
+            pb.VolumePutFiles2Response.MissingBlock(file_index=file, block_index=index, put_url=self._blocks)
+            for file, each in enumerate(asked.files)
+            for index, block in enumerate(each.blocks)
+            if not block.put_response
+        ]
+        for each in () if missing else asked.files:
+            file = self.folder_of(asked.volume_id) / each.path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            assert [block.put_response.decode() for block in each.blocks] == [
+                block.contents_sha256.hex() for block in each.blocks
+            ]
+            content = b"".join(
+                self.files[block.contents_sha256.hex()].ljust(_BLOCK, b"\0") for block in each.blocks
+            )
+            file.write_bytes(content[: each.size])
+        return pb.VolumePutFiles2Response(missing_blocks=missing)
 
     async def answer_VolumeGetFile2(self, asked: Any) -> Any:
         file = self.folder_of(asked.volume_id) / asked.path

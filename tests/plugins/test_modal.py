@@ -48,6 +48,22 @@ def test_the_executor_keeps_its_contract(modal_service: ModalServer) -> None:
     assert len(modal_service.asked("AppCreate")) == len(modal_service.asked("AppClientDisconnect")) > 0
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_come_and_go_whole_whatever_kind_of_volume_there_is(
+    modal_service: ModalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    monkeypatch.setattr(modal_service, "volume_version", version)
+    # More than a block of Modal's with version 2; with version 1, larger ones go to another store.
+    size = 9_000_000 if version == 2 else 4_000_000
+    text = "".join(f"line {number}\n" for number in range(size // 10))[:size]
+    files = write(tmp_path, text, "")
+
+    results = {each.shard: each for each in executor(data_volume=f"kind-{version}").map(SHOUT, files)}
+
+    outputs = [results[file].output for file in files]
+    assert [None if output is None else output.read_text() for output in outputs] == [text.upper(), ""]
+
+
 def test_what_an_earlier_call_finished_is_fetched_and_not_run_again(
     modal_service: ModalServer, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import time
 import tomllib
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -253,11 +254,21 @@ def test_the_endpoints_body_decides_with_a_checkpoint_of_the_shelf(
     Router.from_pretrained("default").with_large_share(1.0).save_pretrained(tmp_path / "always")
     monkeypatch.setenv(CHECKPOINTS_ENV, str(tmp_path))
     monkeypatch.setenv(layout.ENDPOINT_ENV, "always")
-    endpoint._router.cache_clear()
-    try:
-        assert decide_row(endpoint._router(), {"query": "How far is the Moon?"})["tier"] == "large"
-    finally:
-        endpoint._router.cache_clear()
+    loads: list[str] = []
+    load = Router.from_pretrained
+
+    def counted(name: str) -> Router:
+        loads.append(name)
+        time.sleep(0.05)
+        return load(name)
+
+    monkeypatch.setattr(Router, "from_pretrained", counted)
+    with ThreadPoolExecutor(4) as threads:
+        routers = list(threads.map(lambda _: endpoint.serving_router(), range(4)))
+
+    # A container has one router, however many requests come first.
+    assert loads == [str(tmp_path / "always")]
+    assert decide_row(routers[3], {"query": "How far is the Moon?"})["tier"] == "large"
     assert shelved("../always") == "../always"
     assert shelved("default") == "default"
 

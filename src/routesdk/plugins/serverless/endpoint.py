@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from functools import cache
 
 from routesdk.errors import ConfigError, InvalidQueryError
@@ -11,11 +12,19 @@ from routesdk.pipeline.routing import decide_row, shelved
 from routesdk.plugins.serverless.layout import ENDPOINT_ENV
 from routesdk.router import Router
 
+_loading = threading.Lock()
+
 
 @cache
-def _router() -> Router:
-    """Load the router once a container; it is immutable, and serves every request."""
-    return Router.from_pretrained(shelved(os.environ.get(ENDPOINT_ENV, "default")))
+def _loaded(name: str) -> Router:
+    return Router.from_pretrained(shelved(name))
+
+
+def serving_router() -> Router:
+    """Return the router of this container, which is loaded once: it is immutable, and serves every request."""
+    # Requests come at once from the first on, and a router may be gigabytes.
+    with _loading:
+        return _loaded(os.environ.get(ENDPOINT_ENV, "default"))
 
 
 def decide(asked: dict[str, object]) -> object:
@@ -34,7 +43,7 @@ def decide(asked: dict[str, object]) -> object:
     from fastapi import HTTPException, Response
 
     try:
-        record = decide_row(_router(), asked)
+        record = decide_row(serving_router(), asked)
     except (InvalidQueryError, ConfigError) as error:
         raise HTTPException(status_code=422, detail=str(error)) from error
     # JSON's own ASCII, as everywhere: an id may hold what UTF-8 cannot.
