@@ -21,7 +21,7 @@ def _loaded(name: str) -> Router:
 
 
 def serving_router() -> Router:
-    """Return the router of this container, which is loaded once: it is immutable, and serves every request."""
+    """Return the router of this container, loaded once: it is immutable, and serves every request."""
     # Requests come at once from the first on, and a router may be gigabytes.
     with _loading:
         return _loaded(os.environ.get(ENDPOINT_ENV, "default"))
