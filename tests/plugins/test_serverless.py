@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 import threading
 import time
 import tomllib
@@ -20,7 +21,7 @@ import pytest
 
 from routesdk import Router
 from routesdk.config import load_config
-from routesdk.errors import ConfigError
+from routesdk.errors import ConfigError, MissingExtraError
 from routesdk.host import PluginHost
 from routesdk.pipeline.routing import CHECKPOINTS_ENV, RoutingJob, decide_row, pack_job, shelved
 from routesdk.pipeline.stage import run_shard
@@ -335,6 +336,34 @@ def test_the_oracle_of_the_documentation_runs_on_modal(repository: Path) -> None
     options = dict(config.oracle.executor.options)
     assert config.oracle.executor.name == "modal"
     assert structure(options, ModalConfig).secrets == ("gemini",)
+
+
+def test_without_modals_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("executor", "build", "courier", "failure"):
+        monkeypatch.delitem(sys.modules, f"routesdk.plugins.serverless.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "modal", None)
+
+    with pytest.raises(MissingExtraError) as caught:
+        PluginHost(entry_points=False).executor("modal")
+
+    assert caught.value.install == 'pip install "routesdk[modal]"'
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The stage function is executing locally:UserWarning")
+def test_a_function_of_the_app_is_its_body(volume: Path) -> None:
+    if os.environ.get("ROUTESDK_REQUIRE_MODELS") != "1":
+        pytest.importorskip("modal", reason="modal is not installed")
+    from routesdk.plugins.serverless.build import build_app
+
+    put(volume, "a.txt", "straße")
+    put(volume, "a.txt", "straße", run="body")
+    deployment = build_app(ModalConfig(gpu="L4"))
+
+    told = deployment.functions[""].local(SHOUT, "run", "a.txt")
+
+    assert told == work.stage(SHOUT, "body", "a.txt") == {"output": "in/a.out", "shard": "", "error": ""}
+    assert (volume / "runs" / "run" / "in" / "a.out").read_text() == "STRASSE"
 
 
 def test_every_package_of_the_images_is_pinned_within_what_the_project_asks_for(repository: Path) -> None:
