@@ -13,10 +13,11 @@ import attrs
 
 from routesdk import Component, PluginHost, Query, hookimpl
 from routesdk.config import Config, OracleConfig, PriceConfig, TierConfig
+from routesdk.dataset import write_examples
 from routesdk.journal import JournalView
 from routesdk.pipeline.oracle import Progress, generate
 from routesdk.protocols import Backend, Benchmark, Judge
-from routesdk.testing import FakeJudge, make_host
+from routesdk.testing import FakeJudge, make_examples, make_host
 from routesdk.types import Answer, Chunk, Example, PartConfig, Request, Usage
 
 MEDIUM, LARGE = "medium-model", "large-model"
@@ -147,6 +148,33 @@ def config(folder: Path, *, count: int = 40, prices: bool = True, **changes: obj
         **changes,
     }
     return Config(oracle=OracleConfig(**described), prices=PRICES if prices else {})  # type: ignore[arg-type]
+
+
+def write_recorded(file: Path, count: int = 60) -> Path:
+    """Write recorded answers and verdicts of both models, which every process and machine can read."""
+    rows = []
+    for number, each in enumerate(make_examples(count)):
+        outcomes = {
+            tier.model: attrs.evolve(outcome, model=tier.model, answer=f"{tier.model} says {number}")
+            for tier, outcome in zip(TIERS, each.outcomes.values(), strict=False)
+        }
+        rows.append(attrs.evolve(each, reference=f"reference {number}", outcomes=outcomes))
+    write_examples(file, rows)
+    return file
+
+
+def recorded_config(recorded: Path, journal: Path, **changes: object) -> Config:
+    """Describe a run over recorded answers, by parts that every process can build."""
+    part = PartConfig("recorded", {"path": str(recorded)})
+    described: dict[str, object] = {
+        "benchmark": part,
+        "backend": part,
+        "judge": part,
+        "tiers": TIERS,
+        "journal": journal,
+        **changes,
+    }
+    return Config(oracle=OracleConfig(**described))  # type: ignore[arg-type]
 
 
 def findings(journal: Path) -> list[object]:

@@ -22,6 +22,7 @@ HEAVY = (
     "sklearn",
     "google.genai",
     "litellm",
+    "modal",
     "openai",
 )
 

@@ -17,45 +17,26 @@ import attrs
 import pytest
 
 import oracles
-from oracles import TIERS, findings
+from oracles import findings
 from routesdk import Component, hookimpl
-from routesdk.config import Config, OracleConfig
-from routesdk.dataset import write_examples
+from routesdk.config import Config
 from routesdk.errors import ConfigError, JournalError, RunStoppedError
 from routesdk.journal import Call, Journal, JournalView, Row, TierOutcome, merge, partition
 from routesdk.pipeline.oracle import Progress, agenerate, generate
 from routesdk.pipeline.oracle.shard import run_part
 from routesdk.protocols import Backend, Benchmark, Executor
-from routesdk.testing import FakeJudge, make_examples, make_host
+from routesdk.testing import FakeJudge, make_host
 from routesdk.types import Answer, Example, Grade, PartConfig, Request, ShardResult, Usage
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Recorded answers and verdicts of two models, which every process can read."""
-    folder = tmp_path_factory.mktemp("recorded")
-    examples = []
-    for number, each in enumerate(make_examples(60)):
-        outcomes = {
-            tier.model: attrs.evolve(outcome, model=tier.model, answer=f"{tier.model} says {number}")
-            for tier, outcome in zip(TIERS, each.outcomes.values(), strict=False)
-        }
-        examples.append(attrs.evolve(each, reference=f"reference {number}", outcomes=outcomes))
-    write_examples(folder / "answers.jsonl", examples)
-    return folder / "answers.jsonl"
+    return oracles.write_recorded(tmp_path_factory.mktemp("recorded") / "answers.jsonl")
 
 
 def config(folder: Path, recorded: Path, **changes: object) -> Config:
-    part = PartConfig("recorded", {"path": str(recorded)})
-    described: dict[str, object] = {
-        "benchmark": part,
-        "backend": part,
-        "judge": part,
-        "tiers": TIERS,
-        "journal": folder / "oracle.sqlite",
-        **changes,
-    }
-    return Config(oracle=OracleConfig(**described))  # type: ignore[arg-type]
+    return oracles.recorded_config(recorded, **{"journal": folder / "oracle.sqlite", **changes})
 
 
 def test_there_is_something_to_test_with(recorded: Path, tmp_path: Path) -> None:

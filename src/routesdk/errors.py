@@ -437,3 +437,21 @@ class StageError(RouteSDKError):
 
     def __str__(self) -> str:
         return f"Stage {self.stage!r} failed on {self.shard}: {self.problem}."
+
+
+@attrs.frozen
+class ExecutorError(RouteSDKError):
+    """An executor cannot hand out work: there is no account, no such secret, or no service.
+
+    Attributes:
+        executor: The executor's name.
+        problem: What is wrong; never with a token in it.
+        fix: What to do.
+    """
+
+    executor: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"Executor {self.executor!r}: {self.problem}. {self.fix}"

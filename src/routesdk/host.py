@@ -70,6 +70,7 @@ BUILTINS = tuple(
         "nine_cell",
         "openai_compatible",
         "recorded",
+        "serverless",
         "simpleqa",
         "spend",
         "table",

@@ -320,6 +320,30 @@ class Executor(Protocol):
 
 
 @runtime_checkable
+class RemoteExecutor(Executor, Protocol):
+    """An executor whose shards run on machines that do not see this one's files, and outlive its process."""
+
+    def recover(self, stage_name: str, shard_files: Sequence[Path]) -> None:
+        """Bring home what shards had found out that an earlier process was killed over.
+
+        Args:
+            stage_name: The stage that they were given to.
+            shard_files: The files, as they were given; each is replaced by what had become of it, if any.
+
+        Raises:
+            ExecutorError: The machines cannot be reached.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Cancel what is under way, from any thread.
+
+        `map` then yields what is left with an error, and with what each shard had found out.
+        """
+        ...
+
+
+@runtime_checkable
 class Observer(Protocol):
     """Is told of decisions and answers; what it raises is logged and fails nothing.
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-import attrs
-
 from routesdk.cli.console import errors, printable
 from routesdk.errors import ConfigError, DatasetError, InvalidQueryError
+from routesdk.pipeline.inquiry import query_of_line
 from routesdk.types import Query
 
 
@@ -84,7 +82,7 @@ def _lines(stream: TextIO, source: str) -> Iterator[Query]:
             blank += 1
             continue
         try:
-            yield _query(text) if text.startswith("{") else Query.of(text)
+            yield query_of_line(text)
         except (InvalidQueryError, ValueError, RecursionError) as error:
             raise DatasetError(source, number, str(error).rstrip(".")) from error
         found += 1
@@ -92,17 +90,3 @@ def _lines(stream: TextIO, source: str) -> Iterator[Query]:
         errors().print(f"left out {blank} blank lines of {printable(source)}")
     if not found:
         raise ConfigError("query", source, "holds no query", "Write one a line.")
-
-
-def _query(text: str) -> Query:
-    row = json.loads(text)
-    asked = row.get("messages")
-    if asked is None:
-        asked = row.get("query")
-    if asked is None:
-        raise InvalidQueryError("the JSON has neither 'query' nor 'messages'")
-    tags, identity = row.get("tags") or (), row.get("id")
-    if not isinstance(tags, (list, tuple)):
-        raise InvalidQueryError(f"its tags are {tags!r}", "Give a list of strings.")
-    query = Query.of(asked, tags=tags)
-    return query if identity is None else attrs.evolve(query, id=str(identity))

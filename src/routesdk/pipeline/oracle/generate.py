@@ -117,7 +117,7 @@ async def agenerate(
         journal.begin(train_rows(plan, division, rows), _about(config, division, host))
         if retry_unscored:
             journal.reopen_unscored()
-        take_in_parts(journal)
+        await take_in_parts(config, journal, host)
         if oracle.shards > 1:
             return await work_off_in_shards(config, journal, host, listen or _deaf, halt or Halt())
         return await work_off(plan, journal, max_usd=oracle.max_usd, listen=listen or _deaf, halt=halt)

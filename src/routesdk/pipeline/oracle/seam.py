@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import attrs
 
-from routesdk.errors import BackendError, RouteSDKError, RunStoppedError
+from routesdk.errors import BackendError, ExecutorError, RouteSDKError, RunStoppedError
 from routesdk.host import attempt, attempt_async
 from routesdk.pipeline.oracle.pace import Pace
 from routesdk.protocols import Backend
@@ -111,8 +111,11 @@ def sound(kind: str, part: object, call: Callable[..., T], *arguments: object) -
 
     Raises:
         RunStoppedError: It did: a bug that every row would meet.
+        ExecutorError: An executor has no account, or reaches nobody: no bug, and it says what to do.
     """
     result, error = attempt(call, *arguments)
+    if isinstance(error, ExecutorError):
+        raise error
     if error is not None:
         raise broken(kind, part_name(part), _raised(error)) from error
     return result  # type: ignore[return-value]

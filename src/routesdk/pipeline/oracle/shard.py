@@ -20,7 +20,7 @@ from routesdk.pipeline.oracle.caller import Halt
 from routesdk.pipeline.oracle.plan import build_plan
 from routesdk.pipeline.oracle.run import Listener, Progress, work_off
 from routesdk.pipeline.oracle.seam import sound
-from routesdk.protocols import Executor
+from routesdk.protocols import Executor, RemoteExecutor
 from routesdk.structure import structure, unstructure
 from routesdk.types import Example, ShardResult, from_nano, to_nano
 
@@ -55,12 +55,12 @@ async def work_off_in_shards(
     sitting = _Sitting(config, journal, listen)
     parts = sitting.divide()
     executor = host.executor(config.oracle.executor.name, **config.oracle.executor.options)
-    watching = asyncio.ensure_future(_pass_on(halt, sitting.folder))
+    watching = asyncio.ensure_future(_pass_on(halt, sitting.folder, executor))
     try:
         await sitting.collect(executor, parts)
     except BaseException:
         # Broken off: parts may still be under way, and must find the file, which the next run removes.
-        _ask_to_stop(sitting.folder)
+        await asyncio.shield(asyncio.to_thread(_ask_to_stop, sitting.folder, executor))
         raise
     finally:
         watching.cancel()
@@ -101,7 +101,11 @@ class _Sitting:
     async def collect(self, executor: Executor, parts: tuple[Path, ...]) -> None:
         """Merge each part as it comes back; one that does not is named."""
         waited_for = set(parts)
-        results = iter(sound("executor", executor, executor.map, STAGE, parts)) if parts else iter(())
+        # In threads: an executor may wait for its machines from the first call on.
+        mapped = (
+            await asyncio.to_thread(sound, "executor", executor, executor.map, STAGE, parts) if parts else ()
+        )
+        results = iter(mapped)
         while True:
             result, error = await asyncio.to_thread(attempt, next, results, None)
             if error is not None:
@@ -144,16 +148,19 @@ class _Sitting:
         )
 
 
-async def _pass_on(halt: Halt, folder: Path) -> None:
-    """Write the file that parts look for, once the run is to stop."""
+async def _pass_on(halt: Halt, folder: Path, executor: Executor) -> None:
+    """Tell the parts, once the run is to stop."""
     while not halt.wanted:
         await asyncio.sleep(_LOOK_S)
-    _ask_to_stop(folder)
+    await asyncio.to_thread(_ask_to_stop, folder, executor)
 
 
-def _ask_to_stop(folder: Path) -> None:
+def _ask_to_stop(folder: Path, executor: Executor) -> None:
+    """Write the file that parts on this machine look for; cancel those that cannot see it."""
     with contextlib.suppress(OSError):
         (folder / _STOP).touch()
+    if isinstance(executor, RemoteExecutor):
+        sound("executor", executor, executor.cancel)
 
 
 class _StopFile(Halt):
@@ -210,15 +217,26 @@ def _calls(journal: Journal) -> int:
     return sum(bill.calls for bill in journal.view.bills())
 
 
-def take_in_parts(journal: Journal) -> None:
+async def take_in_parts(config: Config, journal: Journal, host: PluginHost) -> None:
     """Merge the parts that an earlier run was killed over: what they found out is paid for.
+
+    Args:
+        config: The config; parts that were on other machines come home through the executor that it names.
+        journal: The journal.
+        host: Where the executor is found.
 
     Raises:
         JournalError: A part is still being written, or cannot be read.
+        ExecutorError: The other machines cannot be reached.
     """
     folder = _parts_folder(journal)
-    for left in parts_in(folder):
-        merge(journal, left)
+    left = parts_in(folder)
+    if left:
+        executor = host.executor(config.oracle.executor.name, **config.oracle.executor.options)
+        if isinstance(executor, RemoteExecutor):
+            await asyncio.to_thread(sound, "executor", executor, executor.recover, STAGE, left)
+    for part in left:
+        merge(journal, part)
     _clear(folder)
 
 

@@ -13,8 +13,7 @@ from queue import SimpleQueue
 import attrs
 from attrs.validators import ge
 
-from routesdk.errors import StageError
-from routesdk.plugins.local.shard import resolve, run_shard
+from routesdk.pipeline.stage import check_stage, run_shard
 from routesdk.types import ShardResult
 
 
@@ -52,11 +51,7 @@ class LocalExecutor:
             StageError: There is no such module or function; raised at once.
         """
         # Here and not in the generator, which would raise only when someone iterates.
-        with ThreadPoolExecutor(1) as thread:
-            error = thread.submit(resolve, stage_name).exception()
-        if error is not None:
-            problem = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            raise StageError(stage_name, "every shard", problem) from error
+        check_stage(stage_name)
         shards = [Path(shard) for shard in shard_files]
         if self.workers == 1:
             return (run_shard(stage_name, shard) for shard in shards)

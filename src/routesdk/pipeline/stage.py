@@ -1,4 +1,8 @@
-"""One stage on one shard, in whatever process; what it raises becomes its result's error."""
+"""One stage on one file, wherever it is run: what it raises becomes the error of its result.
+
+Every executor runs stages with these functions, so that a stage that works on this machine works on another.
+A stage is a function that takes the path of a file and returns the path of a file; it is named by text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from routesdk.errors import RouteSDKError
+from routesdk.errors import RouteSDKError, StageError
 from routesdk.types import ShardResult
 
 
@@ -38,6 +42,25 @@ def resolve(stage_name: str) -> Callable[[Path], object]:
     if not callable(function):
         raise ValueError(f"{function_name!r} of module {module_name!r} is no function")
     return function  # type: ignore[no-any-return]
+
+
+def check_stage(stage_name: str, *, elsewhere: bool = False) -> None:
+    """See that a stage exists, before any shard is paid for.
+
+    Args:
+        stage_name: `package.module:function`.
+        elsewhere: Whether it will run on another machine, which may have packages that are missing here.
+
+    Raises:
+        StageError: There is no such module or function, or the module cannot be imported here.
+    """
+    # In a thread, where a stage's module that exits does not take the process with it.
+    with ThreadPoolExecutor(1) as thread:
+        error = thread.submit(resolve, stage_name).exception()
+    if error is None or (elsewhere and isinstance(error, ImportError)):
+        return
+    problem = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    raise StageError(stage_name, "every shard", problem) from error
 
 
 def run_shard(stage_name: str, shard: Path) -> ShardResult:
