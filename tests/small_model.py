@@ -16,13 +16,24 @@ MARKS = ("<|start|>", "<|end|>", "<|pad|>", "<|system|>", "<|user|>", "<|assista
 """What the tokenizer of the random model reads as one token each."""
 
 
-def save_random_model(folder: Path, *, template: str | None = TEMPLATE, context_tokens: int = 8192) -> Path:
-    """Save a Llama of two layers with random weights, and a tokenizer of single bytes.
+def save_random_model(
+    folder: Path,
+    *,
+    template: str | None = TEMPLATE,
+    context_tokens: int = 8192,
+    family: str = "Llama",
+    spread: float = 0.5,
+    width: int = 32,
+) -> Path:
+    """Save a model of two layers with random weights, and a tokenizer of single bytes.
 
     Args:
         folder: Where to; it is made.
         template: Chat template; None for none.
         context_tokens: Tokens of prompt and answer together.
+        family: `Llama`, `Gemma2` or `Gemma3Text`, as transformers spells the config.
+        spread: Standard deviation of the weights.
+        width: Numbers that stand for a token; 4 bits need a multiple of 64.
     """
     import torch
     import transformers
@@ -41,19 +52,21 @@ def save_random_model(folder: Path, *, template: str | None = TEMPLATE, context_
     )
     tokenizer.chat_template = template
     torch.manual_seed(0)
-    config = transformers.LlamaConfig(
+    more = {} if family == "Llama" else {"head_dim": 16, "num_key_value_heads": 1, "sliding_window": 512}
+    config = getattr(transformers, f"{family}Config")(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=context_tokens,
-        initializer_range=0.5,
+        initializer_range=spread,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=None,
         pad_token_id=tokenizer.pad_token_id,
+        **more,
     )
-    transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

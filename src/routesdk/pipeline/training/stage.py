@@ -107,7 +107,7 @@ def run_job(job: Path) -> Path:
         job: The file of a job.
 
     Returns:
-        A zip file beside it: the checkpoint in `router/`, and `payoff.json`.
+        A zip file beside it: the checkpoint, and beside its manifest `payoff.json`.
     """
     place = job.with_name(f"{job.name}.work")
     with zipfile.ZipFile(job) as packed:
@@ -121,7 +121,7 @@ def run_job(job: Path) -> Path:
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted((place / _ROUTER).rglob("*")):
             if path.is_file() and not path.relative_to(place / _ROUTER).name.startswith("."):
-                _add(packed, path.relative_to(place).as_posix(), path.read_bytes())
+                _add(packed, path.relative_to(place / _ROUTER).as_posix(), path.read_bytes())
         _add(packed, PAYOFF, (place / _WORK / PAYOFF).read_bytes())
     return output
 
@@ -138,16 +138,16 @@ def unpack_result(file: Path, config: TrainConfig) -> Finished:
     shutil.rmtree(fresh, ignore_errors=True)
     with zipfile.ZipFile(file) as packed:
         _extract(packed, fresh)
-    read_checkpoint(fresh / _ROUTER)
+    record = json.loads((fresh / PAYOFF).read_text(encoding="utf-8"))
+    (fresh / PAYOFF).replace(config.work / PAYOFF)
+    read_checkpoint(fresh)
     old = config.output
     if old.exists() and not (old / MANIFEST).is_file() and (not old.is_dir() or any(old.iterdir())):
         problem = "holds something that is no checkpoint"
         raise ConfigError("train.output", str(old), problem, f"Name another folder; it lies in {fresh}.")
     shutil.rmtree(old, ignore_errors=True)
     old.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(str(fresh / _ROUTER), old)
-    record = json.loads((fresh / PAYOFF).read_text(encoding="utf-8"))
-    shutil.move(str(fresh / PAYOFF), config.work / PAYOFF)
+    shutil.move(str(fresh), old)
     payoff = from_record(record)
     return Finished(folder=old, payoff=payoff, verdict=verdict(payoff))
 

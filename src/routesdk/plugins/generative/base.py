@@ -8,6 +8,7 @@ import json
 import os
 import re
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,11 @@ class Base:
     device: str
     bits: int
 
+    @property
+    def precision(self) -> str:
+        """The type that it is computed in."""
+        return str(self.model.dtype).removeprefix("torch.")
+
 
 def load_base(
     name: str,
@@ -79,6 +85,7 @@ def load_base(
     bits: int | None,
     precision: str = "auto",
     attention: str | None = None,
+    tokenizer: Path | None = None,
 ) -> Base:
     """Load a base model and its tokenizer; only safetensors are read, and no code beside them is run.
 
@@ -89,6 +96,7 @@ def load_base(
         bits: 4, 8 or 16; None takes 4 on a CUDA device and 16 elsewhere.
         precision: `auto` or a type that is computed in.
         attention: How attention is computed; None leaves it to transformers.
+        tokenizer: Folder of the tokenizer, where it is not the base model's own.
 
     Raises:
         TrainingError: There is no such model, it cannot be loaded, or the device cannot hold it so.
@@ -106,20 +114,20 @@ def load_base(
         how["device_map"] = {"": place}
     where = _place(name)
     with quiet():
-        loaded, error = attempt(_load, where, revision, how)
+        loaded, error = attempt(_load, where, revision, how, tokenizer)
     if loaded is None:
         problem = f"the base model {name!r} cannot be loaded ({_line(error)})"
         fix = "Name a folder or a Hub id of a causal language model in safetensors."
         raise TrainingError("generative", problem, fix) from error
-    model, tokenizer = loaded
+    model, words = loaded
     if width == 16:
         model = model.to(place)
-    if tokenizer.eos_token_id is None:
+    if words.eos_token_id is None:
         problem = f"the tokenizer of {name!r} names no token that ends a text"
         raise TrainingError("generative", problem, "Take another base model.")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return Base(model.eval(), tokenizer, _record(where, name, model), place, width)
+    if words.pad_token_id is None:
+        words.pad_token = words.eos_token
+    return Base(model.eval(), words, _record(where, name, model), place, width)
 
 
 def find_base(record: BaseRecord, given: str | None) -> tuple[str, str | None]:
@@ -187,9 +195,10 @@ def _stable(name: str, data: bytes) -> bytes:
 
 
 def _load(
-    place: str, revision: str | None, how: dict[str, object]
+    place: str, revision: str | None, how: dict[str, object], words: Path | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+    source, version = (place, revision) if words is None else (str(words), None)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source, revision=version, trust_remote_code=False)
     model = transformers.AutoModelForCausalLM.from_pretrained(place, revision=revision, **how)
     return model, tokenizer
 
@@ -283,11 +292,13 @@ def _quantisation(bits: int, dtype: torch.dtype) -> transformers.BitsAndBytesCon
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers from drawing its bars: a library does not print."""
+    """Keep transformers from drawing bars, and from warning of what its sister libraries still use."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         if shown:
             logging.enable_progress_bar()

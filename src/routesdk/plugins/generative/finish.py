@@ -14,7 +14,7 @@ import torch
 from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import Preparation, Taught
 from routesdk.plugins.generative.base import Base
-from routesdk.plugins.generative.model import Parts, serving_bits, with_adapter
+from routesdk.plugins.generative.model import Parts, serving_bits, serving_precision, with_adapter
 from routesdk.plugins.generative.run import data_hashes
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
 from routesdk.plugins.generative.state import ADAPTER, TOKENIZER, State, write_state
@@ -48,6 +48,7 @@ def finish(
         order=config.order,
         max_tokens=config.max_tokens,
         bits=base.bits,
+        precision=base.precision,
         calibration=Scaling.none(len(prepared.policies)),
     )
     scores = _scores(base, state, job.output, prepared.validation)
@@ -88,7 +89,14 @@ def _scores(
     gc.collect()
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
-    clean = load_base(place, revision, device=device, bits=serving_bits(state.bits))
+    clean = load_base(
+        place,
+        revision,
+        device=device,
+        bits=serving_bits(state.bits),
+        precision=serving_precision(state.precision),
+        tokenizer=folder / TOKENIZER,
+    )
     served = with_adapter(clean, folder / ADAPTER)
     parts = Parts.of(served, state, _BATCH_TOKENS)
     return parts.scores(parts.prompts([row.query for row in rows]))

@@ -239,31 +239,52 @@ class GenerativeModel:
             CheckpointError: A file is missing or damaged, or the base model is missing or another one.
         """
         state = read_state(folder)
-        base = self._merged(folder) if (folder / MERGED).is_dir() else self._adapted(folder, state)
+        try:
+            base = self._merged(folder, state) if (folder / MERGED).is_dir() else self._adapted(folder, state)
+        except TrainingError as error:
+            # Who loads a checkpoint trains nothing.
+            raise CheckpointError(str(folder), error.problem, error.fix) from error
         return GenerativeModel(self._config, state, Parts.of(base, state, self._config.batch_tokens), folder)
 
-    def _merged(self, folder: Path) -> Base:
-        try:
-            return load_base(
-                str(folder / MERGED), None, device=self._config.device, bits=self._config.bits or 16
-            )
-        except TrainingError as error:
-            raise CheckpointError(str(folder), error.problem, error.fix) from error
+    def _merged(self, folder: Path, state: State) -> Base:
+        _require(folder / MERGED, "tokenizer.json", "config.json")
+        return load_base(
+            str(folder / MERGED),
+            None,
+            device=self._config.device,
+            bits=self._config.bits or 16,
+            precision=serving_precision(state.precision),
+        )
 
     def _adapted(self, folder: Path, state: State) -> Base:
         place, revision = find_base(state.base, self._config.base_model)
-        try:
-            bits = self._config.bits or serving_bits(state.bits)
-            base = load_base(place, revision, device=self._config.device, bits=bits)
-        except TrainingError as error:
-            raise CheckpointError(str(folder), error.problem, error.fix) from error
+        _require(folder / TOKENIZER, "tokenizer.json", "tokenizer_config.json")
+        base = load_base(
+            place,
+            revision,
+            device=self._config.device,
+            bits=self._config.bits or serving_bits(state.bits),
+            precision=serving_precision(state.precision),
+            tokenizer=folder / TOKENIZER,
+        )
         check_base(state.base, base.record)
         return with_adapter(base, folder / ADAPTER)
+
+
+def _require(folder: Path, *names: str) -> None:
+    for name in names:
+        if not (folder / name).is_file():
+            raise CheckpointError(str(folder / name), "is missing", "Save the router again.")
 
 
 def serving_bits(trained: int) -> int:
     """Return the bits to serve in where nobody says: those of the training on a GPU, 16 on a CPU."""
     return trained if torch.cuda.is_available() else 16
+
+
+def serving_precision(trained: str) -> str:
+    """Return the type to serve in: that of the training, but for 16 bits that a CPU would only emulate."""
+    return trained if trained == "float32" or torch.cuda.is_available() else "auto"
 
 
 def with_adapter(base: Base, folder: Path, *, merge: bool = True) -> Base:
@@ -278,9 +299,9 @@ def with_adapter(base: Base, folder: Path, *, merge: bool = True) -> Base:
     try:
         with quiet():
             adapted = PeftModel.from_pretrained(base.model, str(folder))
+            model = adapted.merge_and_unload() if merge and base.bits == 16 else adapted
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise CheckpointError(str(folder), f"holds no adapter for {base.record.name!r} ({error})") from error
-    model = adapted.merge_and_unload() if merge and base.bits == 16 else adapted
     return attrs.evolve(base, model=model.eval())
 
 

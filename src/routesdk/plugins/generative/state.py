@@ -32,6 +32,7 @@ class State:
         order: Which line of a reply comes first.
         max_tokens: Longest prompt and reply.
         bits: Bits per base weight while it was trained.
+        precision: Type that it was computed in, such as `bfloat16`.
         calibration: From scores to probabilities.
         reference: (rows, policies) calibrated probabilities of the validation rows.
         training: How it was trained, for people: trainer, config, hashes of the data, figures.
@@ -45,6 +46,7 @@ class State:
     order: str
     max_tokens: int
     bits: int
+    precision: str
     calibration: Scaling
     reference: tuple[tuple[float, ...], ...] = ()
     training: Mapping[str, object] = attrs.field(factory=FrozenMapping, converter=frozen)
@@ -61,7 +63,7 @@ def describe(state: State) -> dict[str, str]:
         "base model's fingerprint": base.fingerprint[:16],
         "prompt and form": f"versions {state.prompt_version} and {state.form_version}, {state.order}",
         "longest prompt and reply": f"{state.max_tokens:,} tokens",
-        "bits per base weight": str(state.bits),
+        "bits per base weight": f"{state.bits}, computed in {state.precision}",
         "calibration": f"{state.calibration.method} scaling on {state.calibration.rows:,} validation rows",
     }
     for name, value in training.items():
