@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from routesdk.errors import PredictionError
-from routesdk.plugins.linear.bound import BoundHeads
-from routesdk.plugins.linear.features import Hasher
-from routesdk.plugins.linear.heads import Heads
-from routesdk.plugins.linear.reading import read
-from routesdk.plugins.linear.reason import write_reason
+from routesdk.heads.reading import read
 from routesdk.types import Policy, PredictionBatch, Query, Tier
+from routesdk.words.bound import BoundHeads
+from routesdk.words.features import Hasher
+from routesdk.words.heads import Heads
+from routesdk.words.reason import write_reason
+
+STEM = "linear"
+"""Its files are called this."""
 
 # Shared by all single decisions, and read-only so that nobody can change another's.
 _WHOLE, _CUT = np.zeros(1, dtype=np.bool_), np.ones(1, dtype=np.bool_)
@@ -62,7 +65,7 @@ class LinearModel:
         if len(queries) == 1:
             text, cut = read(queries[0])
             logits = bound.logits_of_one(self._hasher.single(text))
-            return bound.one(logits, _CUT if cut else _WHOLE, bound.notices)
+            return bound.joint.one(logits, _CUT if cut else _WHOLE)
         texts, cuts = [], []
         for query in queries:
             text, cut = read(query)
@@ -70,7 +73,7 @@ class LinearModel:
             cuts.append(cut)
         parts = [np.zeros((0, len(bound.offset)), dtype=np.float32)]
         parts += [bound.logits(found) for found in self._hasher.features(texts)]
-        return bound.batch(np.concatenate(parts), np.array(cuts, dtype=np.bool_), bound.notices)
+        return bound.joint.batch(np.concatenate(parts), np.array(cuts, dtype=np.bool_))
 
     def explain(self, query: Query, policy: Policy) -> str:
         """Name the expectation and the words that weigh most, for a policy that is decided."""
@@ -91,11 +94,11 @@ class LinearModel:
         if not len(bound.reference):
             return None
         cut = np.zeros(len(bound.reference), dtype=np.bool_)
-        return bound.batch(bound.reference, cut, bound.notices)
+        return bound.joint.batch(bound.reference, cut)
 
     def save(self, folder: Path) -> None:
         """Write weights and heads into an existing folder."""
-        self._trained().save(folder)
+        self._trained().save(folder, STEM)
 
     def load(self, folder: Path) -> LinearModel:
         """Return the policy model that `save` wrote.
@@ -103,7 +106,7 @@ class LinearModel:
         Raises:
             CheckpointError: A file is missing, truncated, or not of this kind.
         """
-        return LinearModel(Heads.load(folder))
+        return LinearModel(Heads.load(folder, STEM))
 
     def _trained(self) -> Heads:
         if self._heads is None:

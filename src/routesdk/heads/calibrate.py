@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from routesdk.plugins.linear.heads import LINK, Head, Output
-from routesdk.plugins.linear.link import Link, fit_link
-from routesdk.plugins.linear.rows import Rows
+from routesdk.heads.head import LINK, Head, Output
+from routesdk.heads.link import Link, fit_link
+from routesdk.heads.rows import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from routesdk.plugins.linear.characters import (
+from routesdk.words.characters import (
     ASCII_SINGLES,
     CLASSES,
     END,
