@@ -99,7 +99,7 @@ def _flat(link: Link) -> Floats:
 
 def _model_rows(rows: Rows, judged: Judged, models: Sequence[int]) -> tuple[Floats, Floats]:
     """Return logits and labels of the rows that one of the models was graded on."""
-    labels = _labels_for(rows.models, judged.rows)[:, list(models)]
+    labels = labels_for(rows.models, judged.rows)[:, list(models)]
     return _graded(judged.logits, labels, models)
 
 
@@ -114,8 +114,8 @@ def _graded(logits: Floats, labels: Floats, heads: Sequence[int]) -> tuple[Float
     return logits[known][:, np.stack([2 * places, 2 * places + 1])], labels[known]
 
 
-def _labels_for(models: tuple[str, ...], judged: Rows) -> Floats:
-    """Return the labels of judged rows in the order of the models that were learned."""
+def labels_for(models: tuple[str, ...], judged: Rows) -> Floats:
+    """Return the labels of judged rows, (rows, models, 3), in the order of the models that were learned."""
     labels = np.full((len(judged.texts), len(models), 3), np.nan)
     for column, model in enumerate(models):
         if model in judged.models:

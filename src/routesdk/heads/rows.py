@@ -39,16 +39,31 @@ class Rows:
     """Everything that is learned from.
 
     Attributes:
-        texts: What is read of each query.
+        queries: The queries.
+        texts: What is read of each.
         models: The models that were graded, by name.
         labels: Probabilities of the grades, (rows, models, 3); NaN where a model was not graded.
         tiers: What the data sets teach about the tiers.
     """
 
+    queries: list[Query]
     texts: list[str]
     models: tuple[str, ...]
     labels: Floats
     tiers: TierRows
+
+    def take(self, chosen: NDArray[np.int64]) -> Rows:
+        """Return some of the rows, each at most once, with what they teach about the tiers."""
+        places = np.full(len(self.texts), -1)
+        places[chosen] = np.arange(len(chosen))
+        kept = places[self.tiers.rows] >= 0
+        return Rows(
+            queries=[self.queries[at] for at in chosen.tolist()],
+            texts=[self.texts[at] for at in chosen.tolist()],
+            models=self.models,
+            labels=self.labels[chosen],
+            tiers=TierRows(places[self.tiers.rows[kept]], self.tiers.labels[kept]),
+        )
 
 
 def read_rows(
@@ -66,7 +81,7 @@ def read_rows(
         TrainingError: There is no graded row, or a data set names another number of tiers.
         DatasetError: A row cannot be used; file and line are named.
     """
-    texts: list[str] = []
+    queries: list[Query] = []
     graded: list[dict[str, Outcome]] = []
     spans: dict[Path, range] = {}
     for dataset in datasets:
@@ -78,18 +93,17 @@ def read_rows(
             )
         if dataset.path in spans:
             continue
-        start = len(texts)
+        start = len(queries)
         for example in read_examples(dataset.path):
-            texts.append(read(example.query))
+            queries.append(example.query)
             graded.append(dict(example.outcomes))
-        spans[dataset.path] = range(start, len(texts))
+        spans[dataset.path] = range(start, len(queries))
     models = tuple(sorted({model for outcomes in graded for model in outcomes}))
     if not models:
         raise TrainingError(trainer, "no row has an outcome", "Give rows with graded outcomes.")
     labels = _labels(graded, models)
-    return Rows(
-        texts, models, labels, _tier_rows(datasets, spans, models, labels, tiers=len(tiers), trainer=trainer)
-    )
+    tier_rows = _tier_rows(datasets, spans, models, labels, tiers=len(tiers), trainer=trainer)
+    return Rows(queries, [read(query) for query in queries], models, labels, tier_rows)
 
 
 def _labels(graded: Sequence[dict[str, Outcome]], models: tuple[str, ...]) -> Floats:

@@ -27,16 +27,16 @@ def write_reason(bound: BoundHeads, hasher: Hasher, text: str, policy: Policy) -
         policy: What was decided.
     """
     batch = bound.joint.one(bound.logits_of_one(hasher.single(text)), None)
-    tiers = bound.joint.tiers
-    parts = expectation(batch, tiers, policy)
-    words = _heaviest(bound, hasher, text, tiers)
+    parts = expectation(batch, bound.joint.tiers, policy)
+    words = heaviest_words(bound, hasher, text)
     if words:
         parts.append(f"What weighs most for this: {', '.join(words)}.")
     return " ".join(parts)
 
 
-def _heaviest(bound: BoundHeads, hasher: Hasher, text: str, tiers: int) -> list[str]:
-    """Return the words that move the dearest tier's advantage most, the heaviest first."""
+def heaviest_words(bound: BoundHeads, hasher: Hasher, text: str) -> list[str]:
+    """Return the words, quoted, that move the dearest tier's advantage most, the heaviest first."""
+    tiers = bound.joint.tiers
     found = {word: bucket for word, bucket in hasher.words(text) if len(word) >= _SHORTEST}
     if not found:
         return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from routesdk.errors import PredictionError
 from routesdk.heads.reading import read
 from routesdk.types import Policy, PredictionBatch, Query, Tier
 from routesdk.words.bound import BoundHeads
-from routesdk.words.features import Hasher
+from routesdk.words.features import shared_hasher
 from routesdk.words.heads import Heads
 from routesdk.words.reason import write_reason
 
@@ -22,12 +21,6 @@ STEM = "linear"
 # Shared by all single decisions, and read-only so that nobody can change another's.
 _WHOLE, _CUT = np.zeros(1, dtype=np.bool_), np.ones(1, dtype=np.bool_)
 _WHOLE.flags.writeable = _CUT.flags.writeable = False
-
-
-@lru_cache(maxsize=4)
-def _hasher(bits: int) -> Hasher:
-    # Its tables are the same for every router, and are never written to.
-    return Hasher(bits)
 
 
 class LinearModel:
@@ -48,7 +41,7 @@ class LinearModel:
         if heads is not None and (tiers or heads.table.tiers):
             generic = tuple(Tier(head.name, head.name) for head in heads.table.tiers)
             self._bound = BoundHeads.of(heads, tiers or generic, named=bool(tiers))
-            self._hasher = _hasher(heads.table.bits)
+            self._hasher = shared_hasher(heads.table.bits)
 
     @property
     def models(self) -> tuple[str, ...]:
