@@ -45,7 +45,7 @@ def model_heads(rows: Rows, judged: Judged, columns: Mapping[int, int]) -> tuple
         columns: Task → column of the weights.
     """
     heads: dict[int, Head] = {}
-    for together in _companions(rows.labels):
+    for together in companions(rows.labels):
         link = fit_link(*_model_rows(rows, judged, together))
         for place, model in enumerate(together):
             heads[model] = _head(rows.models[model], model, judged, columns, _Place(link, place))
@@ -78,7 +78,7 @@ def pair_links(rows: Rows, judged: Judged, tiers: int) -> tuple[NDArray[np.int16
     """
     pairs: list[tuple[int, int]] = []
     links: list[Floats] = []
-    for together in _companions(rows.labels):
+    for together in companions(rows.labels):
         for pair in itertools.combinations(together, 2):
             logits, labels = _model_rows(rows, judged, pair)
             shared = ~np.isnan(labels[..., 0]).any(axis=1)
@@ -123,8 +123,8 @@ def labels_for(models: tuple[str, ...], judged: Rows) -> Floats:
     return labels
 
 
-def _companions(labels: Floats) -> list[list[int]]:
-    """Group the models that share rows."""
+def companions(labels: Floats) -> list[list[int]]:
+    """Group the models that share rows, given their labels, (rows, models, 3)."""
     known = (~np.isnan(labels[..., 0])).astype(np.int64)
     shared = known.T @ known > 0
     groups: list[list[int]] = []

@@ -43,7 +43,7 @@ class EncoderTrainerConfig:
         batch_size: Rows a step of the tuning.
         max_tokens: Tokens that are read of a query; None for as many as the encoder was made for.
         penalty: Ridge penalty of the encoder's standardised vector; None picks from a small
-            grid the one that predicts gains best on rows that were not learned from.
+            grid the one that predicts best on rows that were not learned from.
         bits: Words and pairs of words are hashed into 2 ** bits buckets.
         folds: Folds of the cross-validation that calibrates, where no validation rows are
             given and the encoder is frozen.

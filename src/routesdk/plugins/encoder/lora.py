@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,10 @@ def tune(engine: Engine, rows: Rows, others: Rows, config: EncoderTrainerConfig,
             r=config.rank, lora_alpha=config.alpha, target_modules="all-linear", lora_dropout=0.0
         )
         # Its layers are put into the model itself, which the encoder goes on calling.
-        wrapped = get_peft_model(engine.model.transformers_model, settings)
+        with warnings.catch_warnings():
+            # What peft asks of transformers is deprecated there, and no business of ours.
+            warnings.simplefilter("ignore", FutureWarning)
+            wrapped = get_peft_model(engine.model.transformers_model, settings)
         _descend(engine, head, lessons, config, seed)
         wrapped.merge_and_unload()
     engine.model.eval()

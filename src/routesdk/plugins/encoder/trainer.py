@@ -98,7 +98,7 @@ class EncoderTrainer:
         material = Material(taught=taught, held=held, folds=parts)
         penalty = self.config.penalty or material.pick_penalty(tasks)
         judged = material.unseen(tasks, penalty)
-        plain, own = standard.parted(material.fit(tasks, penalty), buckets + SHAPES, penalty)
+        plain, own = standard.parted(material.fit(tasks, penalty), buckets + SHAPES)
         heads = assemble(
             Learned(rows, judged, plain),
             scaling,
