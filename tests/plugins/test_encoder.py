@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from types import ModuleType
 import attrs
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from routesdk import PluginHost, Query, Router
 from routesdk.dataset import read_examples
@@ -169,6 +171,69 @@ def test_without_tiers_its_models_alone_are_learned(host: PluginHost, folder: Pa
         model.bind((Tier("medium", "new-small"), Tier("large", "new-large")))
 
 
+def test_tuning_changes_the_encoder_and_keeps_its_form(
+    host: PluginHost, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed("peft")
+    # Held-out rows that become likelier with each pass: the last state is the one to keep.
+    measured = iter(range(9, 0, -1))
+    monkeypatch.setattr("routesdk.plugins.encoder.lora._measure", lambda *_: float(next(measured)))
+    rows = write_dataset(tmp_path / "rows.jsonl", make_examples())
+    train(host, tmp_path, folder, rows, tune="lora", epochs=2, learning_rate=5e-3, rank=4)
+
+    before = load_file(folder / "model.safetensors")
+    after = load_file(tmp_path / "model" / "encoder" / "model.safetensors")
+
+    assert next(measured) == 6
+    assert before.keys() == after.keys()
+    changed = {name for name, array in before.items() if not np.array_equal(array, after[name])}
+    assert any("attention" in name for name in changed)
+    assert not any("embeddings" in name or "bias" in name for name in changed)
+
+
+def test_tuning_that_helps_no_held_out_row_is_undone(host: PluginHost, folder: Path, tmp_path: Path) -> None:
+    needed("peft")
+    rows = write_dataset(tmp_path / "rows.jsonl", make_examples())
+    train(host, tmp_path, folder, rows, tune="lora", epochs=1, learning_rate=100.0, rank=4)
+
+    before = load_file(folder / "model.safetensors")
+    after = load_file(tmp_path / "model" / "encoder" / "model.safetensors")
+
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
+
+
+def test_an_encoder_of_the_hub_can_be_named_in_place_of_kept(
+    host: PluginHost, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    cached = Path(shutil.copytree(folder, tmp_path / "cache" / commit))
+    asked: list[tuple[str, object]] = []
+
+    def download(name: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.append((name, revision))
+        return str(cached)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    rows = write_dataset(tmp_path / "rows.jsonl", make_examples())
+
+    model = train(host, tmp_path, Path("maker/encoder"), rows, embed_encoder=False, revision="v1")
+
+    assert asked == [("maker/encoder", "v1"), ("maker/encoder", commit)]
+    assert not (tmp_path / "model" / "encoder").exists()
+    assert len(model.predict([Query("Why?")])) == 1
+
+
+def test_the_guide_trains_and_saves_a_router(folder: Path, tmp_path: Path, repository: Path) -> None:
+    write_dataset(tmp_path / "rows.jsonl", make_examples())
+    guide = runpy.run_path(str(repository / "docs" / "snippets" / "train_encoder.py"))
+
+    router = guide["train_encoder"](tmp_path / "rows.jsonl", str(folder), tmp_path / "out", "cpu")
+
+    again = Router.from_pretrained(str(tmp_path / "out" / "router"))
+    assert again.route("Prove fact 3?").policy == router.route("Prove fact 3?").policy
+
+
 # A real encoder.
 
 
@@ -236,8 +301,7 @@ def test_on_real_questions_it_trains_and_is_worth_more_than_chance(
 ) -> None:
     if tune == "lora":
         needed("peft")
-    count = 900 if tune == "frozen" else 400
-    examples = real_rows(data_folder, count)
+    examples = real_rows(data_folder, 900 if tune == "frozen" else 600)
     held = examples[::3]
     taught = [row for at, row in enumerate(examples) if at % 3]
     rows = write_dataset(tmp_path / "rows.jsonl", taught, tiers=PAIR)  # type: ignore[arg-type]
@@ -249,6 +313,7 @@ def test_on_real_questions_it_trains_and_is_worth_more_than_chance(
     joint = bound.predict([row.query for row in held]).joint().reshape(-1, 3, 3)  # type: ignore[attr-defined]
     chances = np.stack([joint[:, 0].sum(axis=1), joint[:, :, 0].sum(axis=1)], axis=1)
     qualities = np.array([[row.outcomes[name].quality for name in PAIR] for row in held])  # type: ignore[attr-defined]
-    np.testing.assert_allclose(chances.mean(axis=0), qualities.mean(axis=0), atol=0.08)
+    # Of 80 to 240 rows that calibrate, and 200 to 300 that judge.
+    np.testing.assert_allclose(chances.mean(axis=0), qualities.mean(axis=0), atol=0.12)
     # A ranking of so few rows is worth little; that of the larger model's own chances is worth more.
     assert apgr(chances[:, 1], np.zeros(len(held)), qualities[:, 1]) > 0.52

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 
@@ -321,3 +322,16 @@ def test_an_encoder_that_cannot_be_had_is_named(
         trainer.train(TrainJob(train=(rows,), output=tmp_path / "out"))
 
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("name", ["linear", "encoder"])
+def test_the_reference_names_every_option_of_the_trainers(
+    host: PluginHost, repository: Path, name: str
+) -> None:
+    page = (repository / "docs" / "reference" / "policy-models.md").read_text(encoding="utf-8")
+    text = page.partition(f"## `{name}`")[2].partition("\n## ")[0]
+    config = host.find("trainer", name).component.config
+
+    assert config is not None
+    for field in attrs.fields(config):
+        assert f"`{field.name}`" in text, f"option {field.name} of {name}"
