@@ -24,7 +24,7 @@ pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from routesdk.plugins.encoder.material import PENALTIES, Material, Side, Standard
+from routesdk.plugins.encoder.material import PENALTIES, Material
 from routesdk.plugins.encoder.pooling import (
     UnsuitableError,
     check_modules,
@@ -32,6 +32,7 @@ from routesdk.plugins.encoder.pooling import (
     token_limit,
 )
 from routesdk.plugins.encoder.reader import Reader
+from routesdk.plugins.encoder.side import Side, Standard
 
 
 @pytest.fixture(scope="module")

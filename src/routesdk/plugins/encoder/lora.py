@@ -15,7 +15,7 @@ from routesdk.heads.rows import Rows
 from routesdk.heads.task import list_tasks
 from routesdk.plugins.encoder import INSTALL, EncoderTrainerConfig
 from routesdk.plugins.encoder.engine import Engine
-from routesdk.plugins.encoder.material import Standard
+from routesdk.plugins.encoder.side import Standard
 from routesdk.plugins.encoder.torch_engine import TorchEngine
 
 if TYPE_CHECKING:

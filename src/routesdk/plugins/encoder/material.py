@@ -1,4 +1,4 @@
-"""Rows as a regression takes them: words and shapes, and beside them the encoder's vector, standardised."""
+"""Fits heads on words and on the encoder's vector together, and says how they do on unseen rows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import attrs
 import numpy as np
 
 from routesdk.heads.calibrate import Judged, companions, labels_for
-from routesdk.heads.fitting import Weights, fit_tasks, logits_of
-from routesdk.heads.rows import Rows
+from routesdk.heads.fitting import fit_tasks, logits_of
 from routesdk.heads.solver import Design, fit_logistic
 from routesdk.heads.task import Task
+from routesdk.plugins.encoder.side import Side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,68 +31,6 @@ Groups: TypeAlias = Sequence[Sequence[int]]
 _APART = 10.0
 # The ridge of words, as `linear` has it.
 _WORD_PENALTY = 1.0
-# A number that hardly varies must not weigh the more for it.
-_LEAST_SPREAD = 1e-2
-
-
-@attrs.frozen(eq=False)
-class Standard:
-    """Mean and spread of the training rows' vectors, (width,) each."""
-
-    mean: Floats
-    spread: Floats
-
-    @classmethod
-    def of(cls, vectors: NDArray[np.float32]) -> Standard:
-        """Measure the training rows."""
-        spread = vectors.std(axis=0, dtype=np.float64)
-        least = max(_LEAST_SPREAD * float(spread.max(initial=0.0)), 1e-9)
-        return cls(vectors.mean(axis=0, dtype=np.float64), np.maximum(spread, least))
-
-    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Standardise vectors."""
-        return ((vectors - self.mean) / self.spread).astype(np.float32)
-
-    def parted(self, weights: Weights, words: int) -> tuple[Weights, NDArray[np.float32]]:
-        """Part weights into those of words and shapes, and those of the vector as the encoder makes it.
-
-        Args:
-            weights: Weights of each task: `words` numbers, then the vector's, then the intercept.
-            words: Numbers of words and shapes.
-
-        Returns:
-            Of each task, words, shapes and intercept; and the vector's, (columns, width).
-        """
-        plain: list[Floats | None] = []
-        vectors = []
-        for each in weights:
-            if each is None:
-                plain.append(None)
-                continue
-            vector = each[words:-1] / self.spread
-            vectors.append(vector)
-            plain.append(np.append(each[:words], each[-1] - vector @ self.mean))
-        return plain, np.stack(vectors).astype(np.float32)
-
-
-@attrs.frozen(eq=False)
-class Side:
-    """Some rows, those that teach or those that judge.
-
-    Attributes:
-        rows: The rows.
-        words: Their words and shapes.
-        vectors: What the encoder makes of them, standardised, (rows, width).
-    """
-
-    rows: Rows
-    words: Design
-    vectors: NDArray[np.float32]
-
-    def design(self, penalty: float = 1.0) -> Design:
-        """Put the vectors beside the words; a penalty is a scale, the words' being fixed."""
-        scaled = self.vectors * np.float32(1.0 / np.sqrt(penalty))
-        return attrs.evolve(self.words, dense=np.concatenate([self.words.dense, scaled], axis=1))
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -15,20 +15,17 @@ from routesdk.heads.task import Task, list_tasks
 from routesdk.pipeline.split import folds, split
 from routesdk.plugins.encoder import EncoderTrainerConfig
 from routesdk.plugins.encoder.engine import Engine
-from routesdk.plugins.encoder.material import Material, Side, Standard
+from routesdk.plugins.encoder.material import Material
 from routesdk.plugins.encoder.onnx_engine import OnnxEngine
+from routesdk.plugins.encoder.side import Ground
 from routesdk.plugins.encoder.source import NAME, Source, open_source
 from routesdk.plugins.encoder.stored import EncoderTable, Trained
 from routesdk.types import Query, TrainJob
 from routesdk.words.assembly import Learned, assemble
-from routesdk.words.design import Scaling, all_features
-from routesdk.words.features import SHAPES, shared_hasher
+from routesdk.words.features import SHAPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# As `linear` has them: the weight of a text's shape beside its words, and the rarest word with a weight.
-_SHAPE_SCALE, _RAREST = 0.03, 2
 
 
 @attrs.frozen
@@ -47,7 +44,7 @@ class EncoderTrainer:
         A frozen encoder is calibrated on the validation rows, or else by cross-validation. A
         tuned one has seen its rows, so that what it says of them is no measure: without
         validation rows, a fifth of the rows is held out, which stops the tuning, picks the
-        penalty and calibrates.
+        penalty and calibrates. In the end, the heads are fitted on these rows too.
 
         Raises:
             TrainingError: There are too few rows, all outcomes are alike, or the encoder cannot be used.
@@ -57,15 +54,15 @@ class EncoderTrainer:
         rows = read_rows(job.train, job.tiers, trainer=NAME, read=_read)
         list_tasks(rows, NAME)
         others = read_rows(job.validation, job.tiers, trainer=NAME, read=_read) if job.validation else None
-        if others is None and self.config.tune == "lora":
-            parts = split(rows.texts, seed=job.seed)
-            rows, others = rows.take(parts.rows("train")), rows.take(parts.rows("test"))
-        tasks = list_tasks(rows, NAME)
         source, engine = open_source(self.config)
+        held: NDArray[np.bool_] | None = None
         if self.config.tune == "lora":
-            assert others is not None
-            engine = self._tuned(engine, rows, others, job.seed)
-        self._fitted(job, rows, others, tasks, source, engine).save(job.output)
+            taught, stop = rows, others
+            if stop is None:
+                held = np.isin(np.arange(len(rows.texts)), split(rows.texts, seed=job.seed).rows("test"))
+                taught, stop = rows.take(np.flatnonzero(~held)), rows.take(np.flatnonzero(held))
+            engine = self._tuned(engine, taught, stop, job.seed)
+        self._fitted(job, rows, others, held, source, engine).save(job.output)
         return job.output
 
     def _tuned(self, engine: Engine, rows: Rows, others: Rows, seed: int) -> Engine:
@@ -78,35 +75,48 @@ class EncoderTrainer:
         job: TrainJob,
         rows: Rows,
         others: Rows | None,
-        tasks: Sequence[Task],
+        held: NDArray[np.bool_] | None,
         source: Source,
         engine: Engine,
     ) -> Trained:
-        hasher, buckets = shared_hasher(self.config.bits), 1 << self.config.bits
-        found = all_features(hasher, rows.texts)
-        scaling = Scaling.of(found, buckets, rarest=_RAREST, shape_scale=_SHAPE_SCALE)
-        vectors = _vectors(engine, rows)
-        standard = Standard.of(vectors)
-        held = None
-        parts = np.zeros(0, dtype=np.int64)
-        if others is None:
-            parts = folds(rows.texts, count=self.config.folds, seed=job.seed).codes
+        """Fit the heads, those that calibrate and those that are kept."""
+        ground = Ground.of(engine, rows, self.config.bits)
+        whole = ground.side(rows)
+        tasks = known = list_tasks(rows, NAME)
+        parts = np.zeros(len(rows.texts), dtype=np.int64)
+        if held is not None:
+            taught, unseen = whole.take(np.flatnonzero(~held)), whole.take(np.flatnonzero(held))
+            tasks, known = _aligned(tasks, list_tasks(taught.rows, NAME))
+            material = Material(taught=taught, held=unseen, folds=parts)
+        elif others is not None:
+            material = Material(taught=whole, held=ground.side(others), folds=parts)
         else:
-            words = scaling.design(all_features(hasher, others.texts))
-            held = Side(others, words, standard.apply(_vectors(engine, others)))
-        taught = Side(rows, scaling.design(found), standard.apply(vectors))
-        material = Material(taught=taught, held=held, folds=parts)
-        penalty = self.config.penalty or material.pick_penalty(tasks)
-        judged = material.unseen(tasks, penalty)
-        plain, own = standard.parted(material.fit(tasks, penalty), buckets + SHAPES)
+            parts = folds(rows.texts, count=self.config.folds, seed=job.seed).codes
+            material = Material(taught=whole, held=None, folds=parts)
+        penalty = self.config.penalty or material.pick_penalty(known)
+        judged = material.unseen(known, penalty)
+        weights = attrs.evolve(material, taught=whole).fit(tasks, penalty)
+        plain, own = ground.standard.parted(weights, (1 << self.config.bits) + SHAPES)
         heads = assemble(
             Learned(rows, judged, plain),
-            scaling,
+            ground.scaling,
             job.tiers,
             reference_count=self.config.reference_rows,
             seed=job.seed,
         )
         return Trained(table=_table(engine, source, penalty), heads=heads, vectors=own, engine=engine)
+
+
+def _aligned(tasks: Sequence[Task], others: Sequence[Task]) -> tuple[list[Task], list[Task]]:
+    """Let tasks of all rows and of some be constant together: the same ones must have weights."""
+    pairs = [
+        (one.constant if other.constant is None else other.constant, one, other)
+        for one, other in zip(tasks, others, strict=True)
+    ]
+    return (
+        [attrs.evolve(one, constant=constant) for constant, one, _ in pairs],
+        [attrs.evolve(other, constant=constant) for constant, _, other in pairs],
+    )
 
 
 def _table(engine: Engine, source: Source, penalty: float) -> EncoderTable:
@@ -118,10 +128,6 @@ def _table(engine: Engine, source: Source, penalty: float) -> EncoderTable:
         commit=source.commit,
         pooling=engine.pooling if isinstance(engine, OnnxEngine) else None,
     )
-
-
-def _vectors(engine: Engine, rows: Rows) -> NDArray[np.float32]:
-    return engine.embed([engine.reader.read(query)[0] for query in rows.queries])
 
 
 def _read(query: Query) -> str:
