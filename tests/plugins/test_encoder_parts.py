@@ -33,6 +33,7 @@ from routesdk.plugins.encoder.pooling import (
 )
 from routesdk.plugins.encoder.reader import Reader
 from routesdk.plugins.encoder.side import Side, Standard
+from routesdk.plugins.encoder.source import open_torch
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +300,18 @@ def test_without_its_extra_the_error_says_how_to_install_it(
     assert caught.value.install == 'pip install "routesdk[encoder]"'
     monkeypatch.undo()
     importlib.import_module("routesdk.plugins.encoder.model")
+
+
+def test_without_torch_an_encoder_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "routesdk.plugins.encoder.torch_engine", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(MissingExtraError) as caught:
+        open_torch(tmp_path, "cpu", None)
+
+    assert caught.value.install == 'pip install "routesdk[encoder]"'
 
 
 @pytest.mark.parametrize(

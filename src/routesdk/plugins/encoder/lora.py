@@ -21,8 +21,9 @@ from routesdk.plugins.encoder.torch_engine import TorchEngine
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Weight decay of the head, and steps of its start on the frozen vectors, all of which are cheap.
-_HEAD_DECAY, _HEAD_STEPS = 0.3, 200
+# Ridge penalty of the head, and steps of its start on the frozen vectors, all of which are cheap. A head
+# without it learns these vectors by heart, and the encoder is then tuned to what is not there.
+_RIDGE, _HEAD_STEPS = 1000.0, 300
 _BUCKET = 16
 
 
@@ -89,11 +90,17 @@ class _Head:
     linear: torch.nn.Linear
     mean: torch.Tensor
     spread: torch.Tensor
+    rows: int
 
     def logits(self, vectors: torch.Tensor) -> torch.Tensor:
         """Return a logit a row and task."""
         found: torch.Tensor = self.linear((vectors - self.mean) / self.spread)
         return found
+
+    def cost(self, vectors: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Return the loss on some rows, with their share of the ridge penalty."""
+        spread_over = 2.0 * self.rows * target.shape[1]
+        return _loss(self.logits(vectors), target) + _RIDGE / spread_over * self.linear.weight.square().sum()
 
 
 def _started(engine: TorchEngine, lesson: _Lesson) -> _Head:
@@ -107,12 +114,12 @@ def _started(engine: TorchEngine, lesson: _Lesson) -> _Head:
     mean, spread = (
         torch.tensor(each, dtype=torch.float32, device=device) for each in (standard.mean, standard.spread)
     )
-    head = _Head(linear, mean, spread)
+    head = _Head(linear, mean, spread, len(found))
     vectors, target = torch.tensor(found, device=device), lesson.target.to(device)
-    optimiser = torch.optim.AdamW(linear.parameters(), lr=1e-2, weight_decay=_HEAD_DECAY)
+    optimiser = torch.optim.Adam(linear.parameters(), lr=1e-2)
     for _ in range(_HEAD_STEPS):
         optimiser.zero_grad()
-        _loss(head.logits(vectors), target).backward()
+        head.cost(vectors, target).backward()
         optimiser.step()
     return head
 
@@ -128,15 +135,15 @@ def _descend(
     taught, held = lessons
     modules = torch.nn.ModuleList([engine.model, head.linear])
     moving = {name: each for name, each in modules.named_parameters() if each.requires_grad}
-    optimiser = torch.optim.AdamW(moving.values(), lr=config.learning_rate, weight_decay=0.01)
+    optimiser = torch.optim.Adam(moving.values(), lr=config.learning_rate)
     best, kept = _measure(engine, head, held), _copy(moving)
     order = np.random.default_rng(seed)
     for _ in range(config.epochs):
         modules.train()
         for chosen in _batches(taught.texts, config.batch_size, order):
             optimiser.zero_grad()
-            logits = head.logits(_vectors(engine, [taught.texts[at] for at in chosen]))
-            _loss(logits, taught.target[chosen].to(logits.device)).backward()
+            vectors = _vectors(engine, [taught.texts[at] for at in chosen])
+            head.cost(vectors, taught.target[chosen].to(vectors.device)).backward()
             torch.nn.utils.clip_grad_norm_(moving.values(), 1.0)
             optimiser.step()
         found = _measure(engine, head, held)

@@ -151,9 +151,9 @@ def _onnx_file(folder: Path, config: EncoderTrainerConfig) -> tuple[str, str]:
 def _on_cpu(device: str) -> bool:
     if device != "auto" or importlib.util.find_spec("torch") is None:
         return device in ("auto", "cpu")
-    from routesdk.plugins.encoder.torch_engine import find_device
+    import torch
 
-    return find_device(device) == "cpu"
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 def _unusable(name: str, error: Exception | None) -> TrainingError:
