@@ -29,9 +29,9 @@ _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 class OnnxEngine:
     """A sentence encoder in onnxruntime.
 
-    Texts are encoded one by one: a graph of eight bits takes its steps from all numbers of
-    a batch, so that a text's vector would depend on its neighbours; and on a CPU, batches
-    are hardly faster.
+    Texts are encoded one by one: a graph that is quantised as it runs takes its steps from
+    all numbers of a batch, so that a text's vector would depend on its neighbours; and on
+    one core, batches are hardly faster.
 
     Args:
         graph: The ONNX file.
