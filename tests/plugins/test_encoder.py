@@ -209,9 +209,11 @@ def test_an_encoder_of_the_hub_can_be_named_in_place_of_kept(
     commit = "0123456789abcdef0123456789abcdef01234567"
     cached = Path(shutil.copytree(folder, tmp_path / "cache" / commit))
     asked: list[tuple[str, object]] = []
+    patterns: list[str] = []
 
     def download(name: str, *, revision: str | None, allow_patterns: list[str]) -> str:
         asked.append((name, revision))
+        patterns.extend(allow_patterns)
         return str(cached)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
@@ -220,6 +222,7 @@ def test_an_encoder_of_the_hub_can_be_named_in_place_of_kept(
     model = train(host, tmp_path, Path("maker/encoder"), rows, embed_encoder=False, revision="v1")
 
     assert asked == [("maker/encoder", "v1"), ("maker/encoder", commit)]
+    assert not any("onnx" in pattern for pattern in patterns)
     assert not (tmp_path / "model" / "encoder").exists()
     assert len(model.predict([Query("Why?")])) == 1
 

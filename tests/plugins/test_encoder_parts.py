@@ -24,6 +24,7 @@ pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from routesdk.plugins.encoder import EncoderTrainerConfig
 from routesdk.plugins.encoder.material import PENALTIES, Material
 from routesdk.plugins.encoder.pooling import (
     UnsuitableError,
@@ -33,7 +34,7 @@ from routesdk.plugins.encoder.pooling import (
 )
 from routesdk.plugins.encoder.reader import Reader
 from routesdk.plugins.encoder.side import Side, Standard
-from routesdk.plugins.encoder.source import open_torch
+from routesdk.plugins.encoder.source import open_source, open_torch
 
 
 @pytest.fixture(scope="module")
@@ -319,9 +320,12 @@ def test_without_torch_an_encoder_says_how_to_install_it(
     [
         ({"encoder": "./nowhere"}, "there is no folder ./nowhere"),
         ({"embed_encoder": False}, "only a Hub id"),
-        ({"onnx": "on"}, r"there is no onnx/model\.onnx"),
+        ({"onnx": "on", "device": "cpu"}, r"there is no onnx/model\.onnx|onnxruntime is not installed"),
         ({"onnx": "on", "tune": "lora"}, "tuning changes the weights"),
-        ({"onnx": "on", "onnx_file": "../model.onnx"}, r"there is no \.\./model\.onnx"),
+        (
+            {"onnx": "on", "device": "cpu", "onnx_file": "../model.onnx"},
+            r"there is no \.\./model\.onnx|onnxruntime is not installed",
+        ),
     ],
 )
 def test_an_encoder_that_cannot_be_had_is_named(
@@ -349,3 +353,26 @@ def test_the_reference_names_every_option_of_the_trainers(
     assert config is not None
     for field in attrs.fields(config):
         assert f"`{field.name}`" in text, f"option {field.name} of {name}"
+
+
+@pytest.mark.parametrize(
+    ("options", "graphs"),
+    [({}, ["onnx/model.onnx"]), ({"onnx_file": "onnx/q.onnx"}, ["onnx/q.onnx"]), ({"onnx": "off"}, [])],
+)
+def test_of_the_hub_only_the_graph_that_may_run_is_fetched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: dict[str, str], graphs: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def download(name: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.extend(pattern for pattern in allow_patterns if pattern.endswith("onnx"))
+        raise OSError("offline")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    # Neither is imported here, whatever is installed.
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if name == "onnxruntime" else None)
+
+    with pytest.raises(TrainingError, match="offline"):
+        open_source(EncoderTrainerConfig(encoder="maker/encoder", **options))  # type: ignore[arg-type]
+
+    assert asked == graphs

@@ -16,7 +16,8 @@ from routesdk.plugins.encoder.pooling import UnsuitableError, read_pooling, toke
 
 NAME = "encoder"
 
-_PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "onnx/*.onnx")
+_PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model")
+_USUAL_GRAPH = "onnx/model.onnx"
 # What an encoder of this kind was trained with, where its folder does not say.
 _MOST_TOKENS = 512
 
@@ -36,8 +37,13 @@ class Source:
     commit: str = ""
 
 
-def find_source(name: str, revision: str | None) -> Source:
+def find_source(name: str, revision: str | None, graph: str = "") -> Source:
     """Find a folder, or else fetch the files of a Hub id that are read here.
+
+    Args:
+        name: A folder or a Hub id.
+        revision: Branch, tag or commit, for a Hub id; None for the newest.
+        graph: ONNX file to fetch as well, which most of the Hub's encoders have in many forms.
 
     Raises:
         FileNotFoundError: There is no such folder, and the name cannot be a Hub id.
@@ -50,7 +56,8 @@ def find_source(name: str, revision: str | None) -> Source:
         raise FileNotFoundError(f"there is no folder {name}")
     from huggingface_hub import snapshot_download
 
-    found = Path(snapshot_download(name, revision=revision, allow_patterns=list(_PATTERNS)))
+    wanted = [*_PATTERNS, *([graph] if graph else [])]
+    found = Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     # The cache keeps each commit in a folder of its name.
     return Source(folder=found, hub_id=name, commit=found.name)
 
@@ -62,7 +69,8 @@ def open_source(config: EncoderTrainerConfig) -> tuple[Source, Engine]:
         TrainingError: It cannot be found, loaded, or used in the way that is asked for.
         MissingExtraError: A package that it needs is missing.
     """
-    source, error = attempt(find_source, config.encoder, config.revision)
+    wanted = "" if _against_onnx(config) else config.onnx_file or _USUAL_GRAPH
+    source, error = attempt(find_source, config.encoder, config.revision, wanted)
     if source is None:
         raise _unusable(config.encoder, error) from error
     if not config.embed_encoder and not source.hub_id:
@@ -126,26 +134,34 @@ def _graph(folder: Path, config: EncoderTrainerConfig) -> str | None:
 
 def _onnx_file(folder: Path, config: EncoderTrainerConfig) -> tuple[str, str]:
     """Return the ONNX file to run, and what stands against it."""
-    if config.tune != "frozen":
-        return "", "tuning changes the weights, and makes no new file"
-    if not config.embed_encoder:
-        return "", "the checkpoint would not hold the file"
+    problem = _against_onnx(config)
+    if problem:
+        return "", problem
     files = sorted(file.relative_to(folder).as_posix() for file in folder.glob("onnx/*.onnx"))
-    usual = "onnx/model.onnx"
+    usual = _USUAL_GRAPH
     file = config.onnx_file or (usual if usual in files else files[0] if len(files) == 1 else "")
     if not file or ".." in Path(file).parts or not (folder / file).is_file():
         return "", f"there is no {file or usual} in its folder" + (f", only {', '.join(files)}" * bool(files))
     if not (folder / TOKENIZER).is_file():
         return "", f"there is no {TOKENIZER} in its folder"
-    if importlib.util.find_spec("onnxruntime") is None:
-        return "", "onnxruntime is not installed"
     try:
         read_pooling(folder)
     except UnsuitableError as error:
         return "", str(error)
-    if not _on_cpu(config.device):
-        return "", "it is run on the CPU alone"
     return file, ""
+
+
+def _against_onnx(config: EncoderTrainerConfig) -> str:
+    """Say what stands against ONNX, whatever the encoder is; empty for nothing."""
+    if config.onnx == "off":
+        return "it is turned off"
+    if config.tune != "frozen":
+        return "tuning changes the weights, and makes no new file"
+    if not config.embed_encoder:
+        return "the checkpoint would not hold the file"
+    if importlib.util.find_spec("onnxruntime") is None:
+        return "onnxruntime is not installed"
+    return "" if _on_cpu(config.device) else "it is run on the CPU alone"
 
 
 def _on_cpu(device: str) -> bool:
