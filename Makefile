@@ -97,6 +97,7 @@ test: $(VENV)/.test-stamp
 bench: $(VENV)/.trainer-stamp
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/encoder.py
 	$(BIN)/python benchmarks/split.py
 	$(BIN)/python benchmarks/reasons.py
 	$(BIN)/python benchmarks/judges.py

@@ -88,7 +88,7 @@ class Report:
 
 def render(report: Report) -> list[Table]:
     """Lay out quality, differences and calibration."""
-    return [_quality(report), _differences(report), _calibration(report)]
+    return [_quality(report), _differences(report), render_calibration(report)]
 
 
 def _quality(report: Report) -> Table:
@@ -135,7 +135,8 @@ def _comparisons(report: Report) -> list[tuple[str, str]]:
     return [*((BOUND, name) for name in others), *((GENERIC, name) for name in simple)]
 
 
-def _calibration(report: Report) -> Table:
+def render_calibration(report: Report) -> Table:
+    """Lay out how far confidences are off, beside what a perfect predictor shows."""
     rows = []
     for (pair, method), found in report.calibration.items():
         error, perfect, share = (float(np.mean(column)) for column in zip(*found, strict=True))

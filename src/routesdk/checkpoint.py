@@ -38,8 +38,18 @@ HASHES = "training_hashes.safetensors"
 _SCRATCH = ".writing-"
 _LOCK = f"{_SCRATCH}lock"
 _MODEL_FOLDER = re.compile(r"model-[0-9a-f]{12}")
-_SUFFIXES = (".safetensors", ".json", ".txt", ".jinja", ".model", ".md")
-"""What a policy model may write: weights, vocabularies and text, which nothing can run."""
+_SUFFIXES = (".safetensors", ".json", ".txt", ".jinja", ".model", ".md", ".onnx")
+"""What a policy model may write: weights, vocabularies, graphs and text, none of which holds code.
+
+An ONNX file is a protocol buffer: a graph of a closed list of operators on arrays, and the arrays.
+Unlike a pickle, reading it calls nothing by name, and none of the operators reads a file, opens a
+connection or starts a program. An operator from elsewhere runs only where the process registers its
+library, which routesdk never does. What a hostile graph can do is take time and memory, or be a
+fault of onnxruntime away from more: as with a hostile safetensors file, only less far.
+"""
+
+_ONNX_START = b"\x08"
+"""An ONNX file begins with its first field, the version; a pickle with 0x80 or text, an archive with PK."""
 
 _WAIT_S = 10.0
 """Seconds that a writer waits for another one, which only moves finished files into place."""
@@ -334,10 +344,14 @@ def _check_form(file: Path, shown: str) -> None:
 
     if file.is_dir():
         return
-    fix = "Let the policy model write safetensors, JSON and text."
+    fix = "Let the policy model write safetensors, JSON, ONNX and text."
     if file.suffix.lower() not in _SUFFIXES:
         problem = f"may hold code, as pickles do: its name ends in none of {', '.join(_SUFFIXES)}"
         raise CheckpointError(shown, problem, fix)
+    if file.suffix.lower() == ".onnx":
+        with file.open("rb") as stream:
+            if stream.read(1) != _ONNX_START:
+                raise CheckpointError(shown, "is no ONNX file", fix)
     if file.suffix.lower() == ".safetensors":
         try:
             with safe_open(file, framework="numpy"):

@@ -53,6 +53,7 @@ BUILTINS = tuple(
         "cheapest_correct",
         "cost_budget",
         "decision_log",
+        "encoder",
         "generative",
         "google",
         "heuristic",

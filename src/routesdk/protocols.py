@@ -178,7 +178,7 @@ class PolicyModel(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write everything into an existing, empty folder: safetensors, JSON and text, never pickle."""
+        """Write everything into an existing, empty folder: safetensors, JSON, ONNX, text; never pickle."""
         ...
 
     def load(self, folder: Path) -> PolicyModel:

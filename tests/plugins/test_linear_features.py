@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routesdk.plugins.linear.features import Features, Hasher
-from routesdk.plugins.linear.reading import LIMIT, read
+from routesdk.heads.reading import LIMIT, read
 from routesdk.testing import odd_queries, script_queries
 from routesdk.types import Message, Query
+from routesdk.words.features import Features, Hasher
 
 HASHER = Hasher(14)
 ANY_TEXT = st.one_of(

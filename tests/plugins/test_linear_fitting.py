@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routesdk.plugins.linear.heads import quantised
-from routesdk.plugins.linear.link import fit_link
-from routesdk.plugins.linear.mixture import (
+from routesdk.heads.link import fit_link
+from routesdk.heads.mixture import (
     NODES,
     WEIGHTS,
     grade_probabilities,
@@ -15,7 +14,8 @@ from routesdk.plugins.linear.mixture import (
     shifts,
     two_tier_cells,
 )
-from routesdk.plugins.linear.solver import Design, fit_logistic
+from routesdk.heads.solver import Design, fit_logistic
+from routesdk.words.heads import quantised
 
 LOGITS = st.lists(st.floats(-400, 400), min_size=4, max_size=4)
 LOADINGS = st.lists(st.floats(-5, 5), min_size=4, max_size=4)

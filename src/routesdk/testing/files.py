@@ -13,11 +13,11 @@ from routesdk.errors import CheckpointError
 from routesdk.protocols import PolicyModel
 from routesdk.testing.verdict import must_raise, require
 
-_PROMISE = "a policy model is saved as safetensors, JSON and text, never as pickle or code"
+_PROMISE = "a policy model is saved as safetensors, JSON, ONNX and text, never as pickle or code"
 
 
 def check_files(part: object, folder: Path) -> None:
-    """Check that a folder holds safetensors, JSON and a tokenizer's files alone, and no path of the machine.
+    """Check that a folder holds safetensors, JSON, ONNX and a tokenizer's files alone, and no path.
 
     Raises:
         AssertionError: A file is of another kind, or holds a local path.
@@ -50,6 +50,11 @@ def _is_tokenizer(file: Path) -> bool:
     return file.read_bytes()[:1] == b"\x0a"
 
 
+def _is_onnx(file: Path) -> bool:
+    # A protocol buffer, too; its first field is a version, a small number.
+    return file.read_bytes()[:1] == b"\x08"
+
+
 def _is_json(file: Path) -> bool:
     try:
         json.loads(file.read_text(encoding="utf-8"))
@@ -77,6 +82,7 @@ _KINDS: Mapping[str, Callable[[Path], bool]] = {
     ".jinja": _is_text,
     ".md": _is_text,
     ".model": _is_tokenizer,
+    ".onnx": _is_onnx,
 }
 """Suffix of a file that a checkpoint may hold → whether the content is what the suffix says."""
 

@@ -29,7 +29,7 @@ def check_policy_model(
     It must give valid probabilities for ten scripts, lone surrogates and 1 MB
     of text, the same for a query alone as in any batch and from any thread;
     say so when it is bound to a model that it never saw; and come back from
-    safetensors, JSON and text files as it was.
+    safetensors, JSON, ONNX and text files as it was.
 
     Args:
         model: The policy model, trained.

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from routesdk.errors import PredictionError
-from routesdk.plugins.linear.bound import BoundHeads
-from routesdk.plugins.linear.features import Hasher
-from routesdk.plugins.linear.heads import Heads
-from routesdk.plugins.linear.reading import read
-from routesdk.plugins.linear.reason import write_reason
+from routesdk.heads.reading import read
 from routesdk.types import Policy, PredictionBatch, Query, Tier
+from routesdk.words.bound import BoundHeads
+from routesdk.words.features import shared_hasher
+from routesdk.words.heads import Heads
+from routesdk.words.reason import write_reason
+
+STEM = "linear"
+"""Its files are called this."""
 
 # Shared by all single decisions, and read-only so that nobody can change another's.
 _WHOLE, _CUT = np.zeros(1, dtype=np.bool_), np.ones(1, dtype=np.bool_)
 _WHOLE.flags.writeable = _CUT.flags.writeable = False
-
-
-@lru_cache(maxsize=4)
-def _hasher(bits: int) -> Hasher:
-    # Its tables are the same for every router, and are never written to.
-    return Hasher(bits)
 
 
 class LinearModel:
@@ -45,7 +41,7 @@ class LinearModel:
         if heads is not None and (tiers or heads.table.tiers):
             generic = tuple(Tier(head.name, head.name) for head in heads.table.tiers)
             self._bound = BoundHeads.of(heads, tiers or generic, named=bool(tiers))
-            self._hasher = _hasher(heads.table.bits)
+            self._hasher = shared_hasher(heads.table.bits)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -62,7 +58,7 @@ class LinearModel:
         if len(queries) == 1:
             text, cut = read(queries[0])
             logits = bound.logits_of_one(self._hasher.single(text))
-            return bound.one(logits, _CUT if cut else _WHOLE, bound.notices)
+            return bound.joint.one(logits, _CUT if cut else _WHOLE)
         texts, cuts = [], []
         for query in queries:
             text, cut = read(query)
@@ -70,7 +66,7 @@ class LinearModel:
             cuts.append(cut)
         parts = [np.zeros((0, len(bound.offset)), dtype=np.float32)]
         parts += [bound.logits(found) for found in self._hasher.features(texts)]
-        return bound.batch(np.concatenate(parts), np.array(cuts, dtype=np.bool_), bound.notices)
+        return bound.joint.batch(np.concatenate(parts), np.array(cuts, dtype=np.bool_))
 
     def explain(self, query: Query, policy: Policy) -> str:
         """Name the expectation and the words that weigh most, for a policy that is decided."""
@@ -91,11 +87,11 @@ class LinearModel:
         if not len(bound.reference):
             return None
         cut = np.zeros(len(bound.reference), dtype=np.bool_)
-        return bound.batch(bound.reference, cut, bound.notices)
+        return bound.joint.batch(bound.reference, cut)
 
     def save(self, folder: Path) -> None:
         """Write weights and heads into an existing folder."""
-        self._trained().save(folder)
+        self._trained().save(folder, STEM)
 
     def load(self, folder: Path) -> LinearModel:
         """Return the policy model that `save` wrote.
@@ -103,7 +99,7 @@ class LinearModel:
         Raises:
             CheckpointError: A file is missing, truncated, or not of this kind.
         """
-        return LinearModel(Heads.load(folder))
+        return LinearModel(Heads.load(folder, STEM))
 
     def _trained(self) -> Heads:
         if self._heads is None:

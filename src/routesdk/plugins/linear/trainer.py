@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import attrs
-import numpy as np
 
+from routesdk.heads.calibrate import Judged
+from routesdk.heads.fitting import fit_tasks, logits_of, unseen_logits
+from routesdk.heads.reading import read
+from routesdk.heads.rows import read_rows
+from routesdk.heads.solver import Design, fit_logistic
+from routesdk.heads.task import list_tasks
 from routesdk.pipeline.split import folds
 from routesdk.plugins.linear import LinearTrainerConfig
-from routesdk.plugins.linear.calibrate import Judged, model_heads, pair_links, tier_heads
-from routesdk.plugins.linear.design import Scaling, all_features
-from routesdk.plugins.linear.features import Hasher
-from routesdk.plugins.linear.heads import LINK, Heads, HeadTable, quantised
-from routesdk.plugins.linear.rows import Rows, read_rows
-from routesdk.plugins.linear.solver import Design, fit_logistic
-from routesdk.plugins.linear.tasks import Task, list_tasks, log_odds
-from routesdk.types import TrainJob
+from routesdk.plugins.linear.model import STEM
+from routesdk.types import Query, TrainJob
+from routesdk.words.assembly import Learned, assemble
+from routesdk.words.design import Scaling, all_features
+from routesdk.words.features import Hasher
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-Weights: TypeAlias = "Sequence[Floats | None]"
-"""Weights of each task; None where it is constant on the rows that were seen."""
+_NAME = "linear"
 
 
 @attrs.frozen
@@ -49,94 +50,35 @@ class LinearTrainer:
             TrainingError: There are too few rows, or all outcomes are alike.
             DatasetError: A row cannot be used.
         """
-        rows = read_rows(job.train, job.tiers)
-        tasks = list_tasks(rows)
+        rows = read_rows(job.train, job.tiers, trainer=_NAME, read=_read)
+        tasks = list_tasks(rows, _NAME)
         hasher = Hasher(self.config.bits)
         found = all_features(hasher, rows.texts)
         scaling = Scaling.of(
             found, 1 << hasher.bits, rarest=self.config.rarest, shape_scale=self.config.shape_scale
         )
         design = scaling.design(found)
-        weights = self._fit(design, tasks, None)
+        weights = fit_tasks(design, tasks, self._fit)
         if job.validation:
-            others = read_rows(job.validation, job.tiers)
+            others = read_rows(job.validation, job.tiers, trainer=_NAME, read=_read)
             unseen = scaling.design(all_features(hasher, others.texts))
-            judged = Judged(others, _logits(unseen, tasks, weights))
+            judged = Judged(others, logits_of(unseen, tasks, weights))
         else:
-            judged = Judged(rows, self._unseen_logits(rows, design, tasks, job.seed))
-        columns = _columns(weights)
-        table = HeadTable(
-            bits=self.config.bits,
-            models=model_heads(rows, judged, columns),
-            tiers=tier_heads(rows, judged, columns, job.tiers),
+            parts = folds(rows.texts, count=self.config.folds, seed=job.seed)
+            judged = Judged(rows, unseen_logits(design, tasks, self._fit, parts.codes))
+        heads = assemble(
+            Learned(rows, judged, weights),
+            scaling,
+            job.tiers,
+            reference_count=self.config.reference_rows,
+            seed=job.seed,
         )
-        pairs = pair_links(rows, judged, len(table.tiers))
-        chosen = np.random.default_rng(job.seed).permutation(len(judged.logits))
-        reference = judged.logits[np.sort(chosen[: self.config.reference_rows])]
-        heads = _rounded(table, weights, scaling, reference[:, list(columns)])
-        attrs.evolve(heads, pairs=pairs[0], links=pairs[1]).save(job.output)
+        heads.save(job.output, STEM)
         return job.output
 
-    def _fit(
-        self, design: Design, tasks: Sequence[Task], seen: NDArray[np.bool_] | None
-    ) -> list[Floats | None]:
-        """Fit all tasks, on all of their rows or on those that may be seen."""
-        fitted: list[Floats | None] = []
-        for task in tasks:
-            chosen = slice(None) if seen is None else seen[task.rows]
-            target = task.target[chosen]
-            if task.constant is not None or not len(target) or target.min() == target.max():
-                fitted.append(None)
-                continue
-            part = design.rows(task.rows[chosen])
-            fitted.append(fit_logistic(part, target, self.config.penalty))
-        return fitted
-
-    def _unseen_logits(self, rows: Rows, design: Design, tasks: Sequence[Task], seed: int) -> Floats:
-        """Predict each row from the rows of the other folds."""
-        parts = folds(rows.texts, count=self.config.folds, seed=seed)
-        logits = np.zeros((len(rows.texts), len(tasks)))
-        for fold in range(self.config.folds):
-            held = parts.codes == fold
-            if held.any():
-                chosen = np.flatnonzero(held)
-                logits[chosen] = _logits(design.rows(chosen), tasks, self._fit(design, tasks, ~held))
-        return logits
+    def _fit(self, design: Design, target: Floats) -> Floats:
+        return fit_logistic(design, target, self.config.penalty)
 
 
-def _columns(weights: Weights) -> dict[int, int]:
-    """Number the tasks that have weights: task → column."""
-    kept = [task for task, each in enumerate(weights) if each is not None]
-    return {task: column for column, task in enumerate(kept)}
-
-
-def _rounded(table: HeadTable, weights: Weights, scaling: Scaling, reference: Floats) -> Heads:
-    """Undo the scaling of shapes, and round the weights of words to eight bits."""
-    matrix = np.stack([each for each in weights if each is not None])
-    width = len(scaling.rarity)
-    buckets, steps = quantised(matrix[:, :width])
-    shapes = matrix[:, width:-1] * scaling.factor
-    return Heads(
-        table=table,
-        buckets=buckets,
-        steps=steps,
-        shapes=shapes.astype(np.float32),
-        bias=(matrix[:, -1] - shapes @ scaling.mean).astype(np.float32),
-        rarity=scaling.rarity,
-        reference=reference.astype(np.float16),
-        pairs=np.zeros((0, 2), dtype=np.int16),
-        links=np.zeros((0, LINK), dtype=np.float32),
-    )
-
-
-def _logits(design: Design, tasks: Sequence[Task], weights: Weights) -> Floats:
-    """Return the logits of all tasks, (rows, tasks)."""
-    logits = np.empty((len(design), len(tasks)))
-    for column, (task, weight) in enumerate(zip(tasks, weights, strict=True)):
-        if weight is not None:
-            logits[:, column] = design.times(weight)
-        elif task.constant is not None:
-            logits[:, column] = task.constant
-        else:
-            logits[:, column] = log_odds(task.target.sum(), (1.0 - task.target).sum())
-    return logits
+def _read(query: Query) -> str:
+    return read(query)[0]

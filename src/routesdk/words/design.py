@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from routesdk.plugins.linear.features import Features, Hasher
-from routesdk.plugins.linear.solver import Design
+from routesdk.heads.solver import Design
+from routesdk.words.features import Features, Hasher
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

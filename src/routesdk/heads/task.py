@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from routesdk.errors import TrainingError
-from routesdk.plugins.linear.rows import Rows
+from routesdk.heads.rows import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,8 +35,12 @@ class Task:
     constant: float | None
 
 
-def list_tasks(rows: Rows) -> list[Task]:
+def list_tasks(rows: Rows, trainer: str) -> list[Task]:
     """List the tasks: correct and abstained for each model, then for each tier.
+
+    Args:
+        rows: What is learned from.
+        trainer: Name of the trainer, for errors.
 
     Raises:
         TrainingError: There are too few rows, or all outcomes are alike.
@@ -47,7 +51,7 @@ def list_tasks(rows: Rows) -> list[Task]:
         tasks += _head_tasks(everywhere, rows.labels[:, model])
     for tier in range(rows.tiers.labels.shape[1] if len(rows.tiers.rows) else 0):
         tasks += _head_tasks(rows.tiers.rows, rows.tiers.labels[:, tier])
-    _check(rows, tasks)
+    _check(rows, tasks, trainer)
     return tasks
 
 
@@ -77,11 +81,11 @@ def log_odds(yes: float, no: float) -> float:
     return float(np.log((yes + 0.5) / (no + 0.5)))
 
 
-def _check(rows: Rows, tasks: list[Task]) -> None:
+def _check(rows: Rows, tasks: list[Task], trainer: str) -> None:
     graded = int((~np.isnan(rows.labels[..., 0])).any(axis=1).sum())
     if graded < _FEWEST_ROWS:
         fix = f"Give at least {_FEWEST_ROWS} graded rows; some hundreds teach something."
-        raise TrainingError("linear", f"there are {graded} graded rows", fix)
+        raise TrainingError(trainer, f"there are {graded} graded rows", fix)
     if all(task.constant is not None for task in tasks):
         fix = "Give rows on which a model is sometimes right and sometimes wrong."
-        raise TrainingError("linear", "every model has the same grade on all of its rows", fix)
+        raise TrainingError(trainer, "every model has the same grade on all of its rows", fix)

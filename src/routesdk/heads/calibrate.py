@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from routesdk.plugins.linear.heads import LINK, Head, Output
-from routesdk.plugins.linear.link import Link, fit_link
-from routesdk.plugins.linear.rows import Rows
+from routesdk.heads.head import LINK, Head, Output
+from routesdk.heads.link import Link, fit_link
+from routesdk.heads.rows import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def model_heads(rows: Rows, judged: Judged, columns: Mapping[int, int]) -> tuple
         columns: Task → column of the weights.
     """
     heads: dict[int, Head] = {}
-    for together in _companions(rows.labels):
+    for together in companions(rows.labels):
         link = fit_link(*_model_rows(rows, judged, together))
         for place, model in enumerate(together):
             heads[model] = _head(rows.models[model], model, judged, columns, _Place(link, place))
@@ -78,7 +78,7 @@ def pair_links(rows: Rows, judged: Judged, tiers: int) -> tuple[NDArray[np.int16
     """
     pairs: list[tuple[int, int]] = []
     links: list[Floats] = []
-    for together in _companions(rows.labels):
+    for together in companions(rows.labels):
         for pair in itertools.combinations(together, 2):
             logits, labels = _model_rows(rows, judged, pair)
             shared = ~np.isnan(labels[..., 0]).any(axis=1)
@@ -99,7 +99,7 @@ def _flat(link: Link) -> Floats:
 
 def _model_rows(rows: Rows, judged: Judged, models: Sequence[int]) -> tuple[Floats, Floats]:
     """Return logits and labels of the rows that one of the models was graded on."""
-    labels = _labels_for(rows.models, judged.rows)[:, list(models)]
+    labels = labels_for(rows.models, judged.rows)[:, list(models)]
     return _graded(judged.logits, labels, models)
 
 
@@ -114,8 +114,8 @@ def _graded(logits: Floats, labels: Floats, heads: Sequence[int]) -> tuple[Float
     return logits[known][:, np.stack([2 * places, 2 * places + 1])], labels[known]
 
 
-def _labels_for(models: tuple[str, ...], judged: Rows) -> Floats:
-    """Return the labels of judged rows in the order of the models that were learned."""
+def labels_for(models: tuple[str, ...], judged: Rows) -> Floats:
+    """Return the labels of judged rows, (rows, models, 3), in the order of the models that were learned."""
     labels = np.full((len(judged.texts), len(models), 3), np.nan)
     for column, model in enumerate(models):
         if model in judged.models:
@@ -123,8 +123,8 @@ def _labels_for(models: tuple[str, ...], judged: Rows) -> Floats:
     return labels
 
 
-def _companions(labels: Floats) -> list[list[int]]:
-    """Group the models that share rows."""
+def companions(labels: Floats) -> list[list[int]]:
+    """Group the models that share rows, given their labels, (rows, models, 3)."""
     known = (~np.isnan(labels[..., 0])).astype(np.int64)
     shared = known.T @ known > 0
     groups: list[list[int]] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from routesdk.plugins.linear.characters import (
+from routesdk.words.characters import (
     ASCII_SINGLES,
     CLASSES,
     END,
@@ -268,3 +268,9 @@ def _shapes(
     counts[:, -2] = sizes
     counts[:, -1] = tokens
     return _LOGARITHMS.take(counts)
+
+
+@functools.lru_cache(maxsize=4)
+def shared_hasher(bits: int) -> Hasher:
+    """Return a hasher; its tables are the same for every router, and are never written to."""
+    return Hasher(bits)

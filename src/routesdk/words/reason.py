@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from routesdk.plugins.linear.features import Hasher
+from routesdk.heads.reason import expectation
 from routesdk.types import Policy
+from routesdk.words.features import Hasher
 
 if TYPE_CHECKING:
-    from routesdk.plugins.linear.bound import BoundHeads
+    from routesdk.words.bound import BoundHeads
 
 _WORDS = 3
 _SHORTEST = 3
@@ -25,23 +26,17 @@ def write_reason(bound: BoundHeads, hasher: Hasher, text: str, policy: Policy) -
         text: What was read of the query.
         policy: What was decided.
     """
-    joint = bound.one(bound.logits_of_one(hasher.single(text)), None, ()).joint()[0]
-    tiers = len(bound.offset) // 2
-    correct = joint.reshape((3,) * tiers)
-    cheap = float(correct[0].sum())
-    dear = float(correct[..., 0].sum())
-    parts = [
-        policy.description.rstrip(".") + "." if policy.description.strip() else f"{policy.name}.",
-        f"Expected correct: the cheapest tier {cheap:.0%}, the dearest {dear:.0%}.",
-    ]
-    words = _heaviest(bound, hasher, text, tiers)
+    batch = bound.joint.one(bound.logits_of_one(hasher.single(text)), None)
+    parts = expectation(batch, bound.joint.tiers, policy)
+    words = heaviest_words(bound, hasher, text)
     if words:
         parts.append(f"What weighs most for this: {', '.join(words)}.")
     return " ".join(parts)
 
 
-def _heaviest(bound: BoundHeads, hasher: Hasher, text: str, tiers: int) -> list[str]:
-    """Return the words that move the dearest tier's advantage most, the heaviest first."""
+def heaviest_words(bound: BoundHeads, hasher: Hasher, text: str) -> list[str]:
+    """Return the words, quoted, that move the dearest tier's advantage most, the heaviest first."""
+    tiers = bound.joint.tiers
     found = {word: bucket for word, bucket in hasher.words(text) if len(word) >= _SHORTEST}
     if not found:
         return []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from routesdk.plugins.linear.mixture import NODES, STEEPEST, WEIGHTS
+from routesdk.heads.mixture import NODES, STEEPEST, WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
