@@ -58,9 +58,8 @@ def main() -> int:
     batches = [asked[at : at + BATCH] for at in range(0, len(asked), BATCH)]
     batched = _seconds(model.predict, batches, options.repeats) / BATCH
     print(f"{WORDS} words, one by one            {1 / single:8.1f} decisions/s")
-    print(
-        f"{WORDS} words, batches of {BATCH}        {1 / batched:8.1f} decisions/s   {single / batched:.1f} times as many"
-    )
+    more = f"{single / batched:.1f} times as many"
+    print(f"{WORDS} words, batches of {BATCH}        {1 / batched:8.1f} decisions/s   {more}")
     agreed = _agreement(model, queries)
     print(f"best score = greedy decoding    {agreed:8.1%} of {len(queries)} rows")
     return 0

@@ -104,7 +104,7 @@ def routesdk_run(options: argparse.Namespace) -> dict[str, float]:
 
 
 def trl_run(options: argparse.Namespace) -> dict[str, float]:
-    """Train with TRL's SFTTrainer as its documentation shows: conversations in, everything else by default."""
+    """Train with TRL's SFTTrainer as its documentation shows: conversations in, the rest by default."""
     import datasets
     import peft
     import torch
