@@ -21,11 +21,12 @@ import typer
 from typer.main import get_command
 
 from routesdk.cli.app import app
-from routesdk.config import Config, OracleConfig, PriceConfig, TierConfig, load_config
+from routesdk.config import Config, OracleConfig, PriceConfig, TierConfig, TrainConfig, load_config
 from routesdk.dataset import write_examples
 from routesdk.host import PluginHost
 from routesdk.manifest import Manifest
 from routesdk.testing import make_examples
+from routesdk.tuning import DPOConfig, QLoRAConfig, SFTConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -194,7 +195,8 @@ def test_the_config_page_names_every_key() -> None:
         following = page.find("\n## ", heading + 1)
         text = page[heading : following if following > 0 else len(page)]
         # Prices are a table a model; the tiers of an oracle are tables within its own.
-        taken = {"prices": [PriceConfig], "oracle": [OracleConfig, TierConfig]}
+        tables = [TrainConfig, SFTConfig, DPOConfig, QLoRAConfig]
+        taken = {"prices": [PriceConfig], "oracle": [OracleConfig, TierConfig], "train": tables}
         for config in taken.get(section.name, [type(getattr(Config(), section.name))]):
             for field in attrs.fields(config):
                 assert f"`{field.name}`" in text, f"[{section.name}] {field.name} is not documented"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -52,20 +53,27 @@ PROMISED = {
 }
 """Example → what its output holds, where there are no recorded outcomes."""
 
+TRAINING = {
+    "train_tiny.py": ("validation rows; medium medium-model", "| SFT + DPO |", "DPO added", "_Query -> "),
+}
+"""The same of examples that need the extra `train`, and some seconds."""
+
 HAIKU, SONNET = "claude-3-5-haiku-20241022", "claude-3-5-sonnet-20241022"
 
 
-def _run(name: str, folder: Path, **environment: str) -> str:
+def _run(
+    name: str, folder: Path, *, warnings: str = "error", timeout_s: float = 120, **environment: str
+) -> str:
     # No proxy leads anywhere, so that an example which wants the network fails.
     nowhere = {"HF_HUB_OFFLINE": "1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(FOLDER / name)],
+        [sys.executable, "-W", warnings, str(FOLDER / name)],
         cwd=folder,
         env={**os.environ, **nowhere, "PYTHONIOENCODING": "utf-8", **environment},
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=timeout_s,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -80,11 +88,26 @@ def test_an_example_prints_what_it_promises(name: str, tmp_path: Path) -> None:
         assert promise in output
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(TRAINING))
+def test_an_example_of_training_prints_what_it_promises(name: str, tmp_path: Path) -> None:
+    if os.environ.get("ROUTESDK_REQUIRE_MODELS") != "1":
+        for package in ("torch", "trl", "peft"):
+            if importlib.util.find_spec(package) is None:
+                pytest.skip(f"{package} is not installed: run `make models`")
+
+    # What these packages warn of themselves is not the example's doing.
+    output = _run(name, tmp_path, warnings="default", timeout_s=400, ROUTESDK_DATA=str(tmp_path))
+
+    for promise in TRAINING[name]:
+        assert promise in output
+
+
 def test_every_example_is_run_here() -> None:
-    assert {path.name for path in FOLDER.glob("*.py")} == set(PROMISED)
+    assert {path.name for path in FOLDER.glob("*.py")} == {*PROMISED, *TRAINING}
 
 
-@pytest.mark.parametrize("name", sorted(PROMISED))
+@pytest.mark.parametrize("name", sorted({*PROMISED, *TRAINING}))
 def test_an_example_has_fewer_than_sixty_lines(name: str) -> None:
     assert len((FOLDER / name).read_text(encoding="utf-8").splitlines()) < 60
 
