@@ -96,8 +96,8 @@ def _metrics(evidence: Evidence) -> str:
         for metric in evidence.metrics
     )
     return (
-        "## How well it does\n\nOn test rows that training never saw, with 95 % bootstrap intervals.\n\n"
-        f"| test rows | n | method | metric | value |\n|---|---:|---|---|---|\n{rows}"
+        "## How well it does\n\nOn rows that its weights were not fitted to, with 95 % bootstrap intervals.\n\n"
+        f"| rows of | n | method | metric | value |\n|---|---:|---|---|---|\n{rows}"
     )
 
 

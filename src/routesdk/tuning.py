@@ -113,7 +113,7 @@ class DPOConfig(TuningConfig):
 
     Attributes:
         epochs: Passes over the pairs.
-        learning_rate: Peak step size; a hundredth of SFT's, for larger ones make decisions worse
+        learning_rate: Peak step size; a small part of SFT's, for larger ones make decisions worse
             while the margins grow.
         beta: Strength of the pull towards the SFT adapter.
         rejected: How the wrong policy of a pair is drawn: `uniform`, or by its share of the rows: `prior`.

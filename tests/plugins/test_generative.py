@@ -104,7 +104,7 @@ def test_scores_are_those_of_whole_passes_without_cache_and_without_neighbours(f
     together = parts.scores(prompts)
     alone = np.concatenate([parts.scores([prompt]) for prompt in prompts])
 
-    network = parts.engine._model
+    network = parts.engine.model
     for prompt, row, single in zip(prompts, together, alone, strict=True):
         (branch,) = parts.tree.branches
         tokens = torch.tensor([[*prompt.tokens, *parts.codec.opening, *branch.path]])
@@ -128,7 +128,7 @@ def test_the_best_score_is_what_greedy_constrained_decoding_writes(family: Path)
     import torch
 
     parts = load(family).parts
-    network, codec = parts.engine._model, parts.codec
+    network, codec = parts.engine.model, parts.codec
     prompts = parts.prompts([example.query for example in make_examples(60)])
     best = parts.scores(prompts).argmax(axis=1)
 

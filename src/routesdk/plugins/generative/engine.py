@@ -65,6 +65,16 @@ class Engine:
                 self._cache = self._model(input_ids=tokens, use_cache=True, logits_to_keep=1)[_PAST]
 
     @property
+    def model(self) -> PreTrainedModel:
+        """The model that is run."""
+        return self._model
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self._model.device
+
+    @property
     def is_quantised(self) -> bool:
         """Whether its weights are in fewer bits than 16."""
         return bool(getattr(self._model, "is_quantized", False)) or hasattr(self._model, "peft_config")

@@ -210,8 +210,7 @@ def work_off(
     trainer.add_callback(watch)
     with _troubles(name, trainer, place, config), _no_noise():
         trainer.train(resume_from_checkpoint=None if state is None else str(state))
-        best = place.best()
-        if best is None or best[1] < trainer.state.global_step:
+        if watch.evaluated_at < trainer.state.global_step:
             # The last steps count, too.
             trainer.evaluate()
     if place.best() is None:

@@ -149,15 +149,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self._loss: float | None = None
         losses = [entry["eval_loss"] for entry in earlier if "eval_loss" in entry]
         self._validation_loss = losses[-1] if losses else None
+        self.evaluated_at = max((int(each["step"]) for each in earlier if "eval_loss" in each), default=-1)
         self._worse = 0
         self._lowest = math.inf
         for loss in losses:
             self._count(loss)
-
-    @property
-    def evaluated(self) -> bool:
-        """Whether there was an evaluation."""
-        return self._validation_loss is not None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -213,6 +209,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """Keep the adapter where it is the best so far; stop where it has long not been."""
         loss = (metrics or {}).get("eval_loss")
+        self.evaluated_at = state.global_step
         if loss is None or not math.isfinite(loss):
             return
         self._validation_loss = loss

@@ -27,6 +27,7 @@ BASE = (
 TRAINING = (
     "torch==2.13.0",
     "transformers==5.24.0",
+    "tokenizers==0.23.3",
     "trl==1.16.0",
     "peft==0.21.2",
     "bitsandbytes==0.50.2",
