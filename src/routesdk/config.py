@@ -306,7 +306,7 @@ class TrainConfig:
         validation: Files for early stopping, calibration and the table at the end; empty holds a
             part of `data` out.
         tiers: Models that stand for the tiers in `data`, cheapest first; empty takes those of
-            the manifest beside the file, or the file's only ones.
+            the manifest beside the first file.
         matrix: Matrix that turns grades into policies.
         output: Folder of the checkpoint.
         work: Folder of prepared rows, training state and metrics: a killed run goes on from there.

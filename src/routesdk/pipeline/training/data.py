@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from routesdk.config import TrainConfig
 from routesdk.dataset import example_from_row, read_jsonl, replacing
-from routesdk.errors import ConfigError, TrainingError
+from routesdk.errors import ConfigError, LeakError, TrainingError
 from routesdk.pipeline.fingerprint import query_hash
 from routesdk.pipeline.oracle.label import cell_name
 from routesdk.pipeline.split import split
@@ -77,6 +76,7 @@ def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingDa
     Raises:
         ConfigError: No file is named, or it is not clear which models stand for the tiers.
         DatasetError: A row cannot be used.
+        LeakError: A question of the validation files is learned from.
         TrainingError: There are too few rows to hold a part out.
     """
     if not config.data:
@@ -90,6 +90,7 @@ def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingDa
     rows = list(_rows(config.data))
     if config.validation:
         held = list(_rows(config.validation))
+        _refuse_shared(rows, held)
     else:
         rows, held = _held_out(rows, models, config)
     for file, part in ((train, rows), (validation, held)):
@@ -103,6 +104,14 @@ def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingDa
         rows=len(rows),
         held_out=len(held),
     )
+
+
+def _refuse_shared(rows: list[tuple[Example, bytes]], held: list[tuple[Example, bytes]]) -> None:
+    # Said before hours of training, not by the table at their end.
+    learned = {query_hash(example.query.text) for example, _ in rows}
+    shared = tuple(example.id for example, _ in held if query_hash(example.query.text) in learned)
+    if shared:
+        raise LeakError("validation, for training rows ask the same", shared)
 
 
 def _rows(files: Sequence[Path]) -> Iterator[tuple[Example, bytes]]:
@@ -139,10 +148,11 @@ def _cell(example: Example, models: Sequence[str]) -> str:
 
 
 def _models_of(files: Sequence[Path], tiers: int) -> tuple[str, ...]:
-    """Find the models that stand for the tiers: in the manifest beside a file, or the only ones of its rows.
+    """Find the models that stand for the tiers in the manifest beside a file.
 
     Raises:
-        ConfigError: Neither says it.
+        ConfigError: There is none, or it does not say so; which of a file's models is the
+            cheaper one is not guessed.
     """
     manifest = files[0].with_suffix(".manifest.json")
     if manifest.is_file():
@@ -152,9 +162,7 @@ def _models_of(files: Sequence[Path], tiers: int) -> tuple[str, ...]:
         except (ValueError, KeyError, TypeError) as error:
             fix = "Name the models in `train.tiers`, cheapest first."
             raise ConfigError("train.data", str(manifest), f"names no tiers ({error!r})", fix) from error
-    found: Counter[str] = Counter()
-    for example, _ in _rows(files):
-        found.update(example.outcomes.keys())
+    found = {model for example, _ in _rows(files) for model in example.outcomes}
     shown = ", ".join(sorted(found)[:12]) or "none"
     problem = f"does not say which models stand for {tiers} tiers; its rows have {shown}"
     fix = "Name them in `train.tiers` or by --tier, cheapest first."

@@ -136,9 +136,13 @@ def unpack_result(file: Path, config: TrainConfig) -> Finished:
 
     fresh = config.work / "unpacked"
     shutil.rmtree(fresh, ignore_errors=True)
-    with zipfile.ZipFile(file) as packed:
-        _extract(packed, fresh)
-    record = json.loads((fresh / PAYOFF).read_text(encoding="utf-8"))
+    try:
+        with zipfile.ZipFile(file) as packed:
+            _extract(packed, fresh)
+        record = json.loads((fresh / PAYOFF).read_text(encoding="utf-8"))
+    except (zipfile.BadZipFile, FileNotFoundError, ValueError) as error:
+        problem = f"is not what a training packs ({error})"
+        raise ConfigError("result", str(file), problem, "Train again.") from error
     (fresh / PAYOFF).replace(config.work / PAYOFF)
     read_checkpoint(fresh)
     old = config.output

@@ -140,7 +140,9 @@ def _described(link: Link, config: TrainConfig, job: TrainJob) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     files = [digest(dataset.path) for dataset in (*job.train, *job.validation)]
-    start = "" if job.start is None else job.start.with_suffix(".json").read_text(encoding="utf-8")
+    start = ""
+    if job.start is not None:
+        start = job.start.with_name(f"{job.start.name}.json").read_text(encoding="utf-8")
     return json.dumps([link.name, repr(link.trainer), files, config.matrix, config.seed, job.tiers, start])
 
 
@@ -197,7 +199,9 @@ def _evidence(config: TrainConfig, data: TrainingData, payoff: Payoff, model: Po
     return Evidence(
         summary=f"A router trained by `{config.trainer.name}` on {data.rows:,} rows of an oracle.",
         command="routesdk train",
-        sources=tuple(SourceRecord(name=file.name, rows=data.rows, tiers=models) for file in config.data[:1]),
+        sources=(
+            SourceRecord(name=", ".join(file.name for file in config.data), rows=data.rows, tiers=models),
+        ),
         metrics=tuple(metric_records(payoff, "validation")),
         limits=(
             "Its figures are of validation rows, on which training stopped and calibration was fitted: they "

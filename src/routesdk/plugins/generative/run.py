@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib.util
 import json
 import math
 import warnings
@@ -20,7 +21,7 @@ from transformers import PrinterCallback
 from routesdk.errors import TrainingError
 from routesdk.plugins.generative.base import Base
 from routesdk.plugins.generative.recipe import rows_a_pass, step_size
-from routesdk.plugins.generative.watch import Place, Watch
+from routesdk.plugins.generative.watch import NotFiniteError, Place, Watch
 from routesdk.structure import unstructure
 from routesdk.tuning import TuningConfig
 from routesdk.types import Dataset, TrainJob
@@ -34,9 +35,9 @@ _LOGGED = 400
 
 _LAST_GOOD = "last-good"
 
-
-class NotFiniteError(ArithmeticError):
-    """The loss of a step is no number; the weights are still those of the step before."""
+# Safetensors and PyTorch write by themselves, and pass the system's words on, or not even these.
+_FULL = ("No space left", "File too large", "quota exceeded")
+_WRITERS = ("PytorchStreamWriter", "inline_container", "iostream error")
 
 
 class Guarded:
@@ -46,7 +47,7 @@ class Guarded:
         """Compute one pass, and look at its loss."""
         loss: torch.Tensor = super().training_step(*arguments, **named)  # type: ignore[misc]
         if not torch.isfinite(loss):
-            raise NotFiniteError
+            raise NotFiniteError("the loss")
         return loss
 
 
@@ -142,6 +143,10 @@ def arguments(
     """Return what both of TRL's configs take."""
     dtype = base.model.dtype if base.bits == 16 else torch.bfloat16
     on_gpu = base.device.startswith("cuda")
+    if config.report_to != "none" and importlib.util.find_spec(config.report_to) is None:
+        problem = f"report_to = {config.report_to!r}, and that package is not installed"
+        fix = f"Run `pip install {config.report_to}`, or leave it out: metrics.jsonl is written anyway."
+        raise TrainingError("generative", problem, fix)
     asked = config.gradient_checkpointing
     checkpointing = on_gpu if asked is None else asked
     rate = config.learning_rate or step_size(base.record.parameters)
@@ -209,8 +214,9 @@ def work_off(
     )
     trainer.add_callback(watch)
     with _troubles(name, trainer, place, config), _no_noise():
-        trainer.train(resume_from_checkpoint=None if state is None else str(state))
-        if watch.evaluated_at < trainer.state.global_step:
+        if not watch.has_lost_patience:
+            trainer.train(resume_from_checkpoint=None if state is None else str(state))
+        if watch.evaluated < trainer.state.global_step:
             # The last steps count, too.
             trainer.evaluate()
     if place.best() is None:
@@ -226,19 +232,32 @@ def _troubles(name: str, trainer: Trainer, place: Place, config: TuningConfig) -
         step = trainer.state.global_step
         kept = place.folder / _LAST_GOOD
         trainer.model.save_pretrained(str(kept), selected_adapters=["default"])
-        problem = f"the loss is no number at step {step + 1}; the adapter of step {step} is kept in {kept}"
+        problem = f"{error} is no number at step {step + 1}; the adapter of step {step} is kept in {kept}"
         raise TrainingError(name, problem, _not_a_number(config, trainer)) from error
-    except (OSError, SafetensorError) as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        what = "the disk is full" if full or "No space" in str(error) else "the state cannot be saved"
-        last = place.last_state()
-        reached = f"{last.name.replace('checkpoint-', 'step ')} is kept" if last else "no step was saved yet"
-        problem = f"{what} ({error}); {reached} in {place.folder}"
-        raise TrainingError(name, problem, "Make room, and run the same again: it goes on.") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
         problem = f"memory ran out at step {trainer.state.global_step + 1} ({_first(error)})"
         fix = "Lower micro_batch or max_tokens, set gradient_checkpointing, or take fewer bits."
         raise TrainingError(name, problem, fix) from error
+    except (OSError, SafetensorError, RuntimeError) as error:
+        what = _unwritten(error)
+        if not what:
+            raise
+        last = place.last_state()
+        reached = f"{last.name.replace('checkpoint-', 'step ')} is kept" if last else "no step was saved yet"
+        problem = f"{what} ({_first(error)}); {reached} in {place.folder}"
+        raise TrainingError(name, problem, "Make room, and run the same again: it goes on.") from error
+
+
+def _unwritten(error: Exception) -> str:
+    """Say what kept a file from being written; empty where it is something else that failed."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if full or any(words in str(error) for words in _FULL):
+        return "the disk is full"
+    if isinstance(error, RuntimeError):
+        # PyTorch does not say why: a full disk is by far the commonest reason.
+        writing = any(words in str(error) for words in _WRITERS)
+        return "the state cannot be saved, as where the disk is full" if writing else ""
+    return "the state cannot be saved"
 
 
 def _first(error: BaseException) -> str:
