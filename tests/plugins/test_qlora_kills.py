@@ -70,6 +70,22 @@ def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
     assert not (run.place / "states").exists()
 
 
+def test_a_killed_dpo_goes_on_and_ends_like_one_that_was_not(sft: Run, tmp_path: Path) -> None:
+    settings = {**sft.settings, "epochs": 1.0, "learning_rate": 1e-4}
+    whole = attrs.evolve(
+        sft, folder=tmp_path / "whole", trainer="qlora-dpo", start=sft.output, settings=settings
+    )
+    killed = attrs.evolve(whole, folder=tmp_path / "killed")
+    assert whole.finish() == {}
+    killed.kill_when(between_states)
+
+    assert killed.finish() == {}
+
+    assert len(killed.course()) >= 6
+    assert killed.course() == whole.course()
+    assert killed.state() == whole.state()
+
+
 @pytest.mark.parametrize("share", [0.5, 1.5], ids=["adapter", "optimiser"])
 def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(
     sft: Run, tmp_path: Path, share: float
