@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import attrs
 import numpy as np
@@ -81,12 +82,13 @@ def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingDa
     """
     if not config.data:
         raise ConfigError("train.data", "()", "names no file", "Name what `routesdk oracle export` wrote.")
-    models = config.tiers or _models_of(config.data, len(matrix.tiers))
+    models = config.tiers or tuple(tier.model for tier in manifest_tiers(config.data)) or _ask(config.data)
     if len(models) != len(matrix.tiers):
         problem = f"names {len(models)} models for {len(matrix.tiers)} tiers"
         raise ConfigError("train.tiers", ", ".join(models), problem, "Name one model a tier, cheapest first.")
     folder.mkdir(parents=True, exist_ok=True)
     train, validation = folder / "train.jsonl", folder / "validation.jsonl"
+    _keep_inputs((*config.data, *config.validation), (train, validation))
     rows = list(_rows(config.data))
     if config.validation:
         held = list(_rows(config.validation))
@@ -147,23 +149,35 @@ def _cell(example: Example, models: Sequence[str]) -> str:
     return cell_name(grades)
 
 
-def _models_of(files: Sequence[Path], tiers: int) -> tuple[str, ...]:
-    """Find the models that stand for the tiers in the manifest beside a file.
+def manifest_tiers(files: Sequence[Path]) -> tuple[Tier, ...]:
+    """Return the tiers that the manifest beside the first file names; none where there is no manifest.
 
     Raises:
-        ConfigError: There is none, or it does not say so; which of a file's models is the
-            cheaper one is not guessed.
+        ConfigError: There is one, and it does not say so.
     """
-    manifest = files[0].with_suffix(".manifest.json")
-    if manifest.is_file():
-        try:
-            described = json.loads(manifest.read_text(encoding="utf-8"))["config"]["tiers"]
-            return tuple(str(tier["model"]) for tier in described)
-        except (ValueError, KeyError, TypeError) as error:
-            fix = "Name the models in `train.tiers`, cheapest first."
-            raise ConfigError("train.data", str(manifest), f"names no tiers ({error!r})", fix) from error
+    manifest = files[0].with_suffix(".manifest.json") if files else None
+    if manifest is None or not manifest.is_file():
+        return ()
+    try:
+        described = json.loads(manifest.read_text(encoding="utf-8"))["config"]["tiers"]
+        return tuple(Tier(str(tier["name"]), str(tier["model"])) for tier in described)
+    except (ValueError, KeyError, TypeError) as error:
+        fix = "Name the models in `train.tiers`, cheapest first."
+        raise ConfigError("train.data", str(manifest), f"names no tiers ({error!r})", fix) from error
+
+
+def _ask(files: Sequence[Path]) -> NoReturn:
+    """Ask which models stand for the tiers: which of a file's models is the cheaper one is not guessed."""
     found = {model for example, _ in _rows(files) for model in example.outcomes}
     shown = ", ".join(sorted(found)[:12]) or "none"
-    problem = f"does not say which models stand for {tiers} tiers; its rows have {shown}"
+    problem = f"does not say which models stand for the tiers; its rows have {shown}"
     fix = "Name them in `train.tiers` or by --tier, cheapest first."
     raise ConfigError("train.data", os.fspath(files[0]), problem, fix)
+
+
+def _keep_inputs(inputs: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Refuse to write over what is read."""
+    for source in inputs:
+        if any(target.exists() and source.exists() and target.samefile(source) for target in targets):
+            problem = "would be written over: it lies where training keeps its own rows"
+            raise ConfigError("train.work", str(source), problem, "Name another work folder.")

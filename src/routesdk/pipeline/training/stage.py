@@ -75,7 +75,9 @@ def pack_job(config: TrainConfig, file: Path) -> Path:
     Raises:
         ConfigError: A base model or an option names a folder of this machine.
     """
-    for base in (config.base_model, config.sft.base_model, config.dpo.base_model):
+    bases = [config.base_model, config.sft.base_model, config.dpo.base_model]
+    bases += [each for each in config.trainer.options.values() if isinstance(each, str)]
+    for base in bases:
         if base and Path(base).expanduser().is_dir():
             problem = "is a folder of this machine, where the executor's machine cannot read it"
             raise ConfigError("base_model", base, problem, "Name a Hub id, or train with executor = 'local'.")

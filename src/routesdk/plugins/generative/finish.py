@@ -14,7 +14,7 @@ import torch
 
 from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import Preparation
-from routesdk.plugins.generative.base import Base
+from routesdk.plugins.generative.base import Base, load_base
 from routesdk.plugins.generative.model import Parts, serving_bits, serving_precision, with_adapter
 from routesdk.plugins.generative.run import data_hashes
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
@@ -105,19 +105,13 @@ def _scores(
     base: Base, state: State, folder: Path, prepared: Preparation
 ) -> tuple[NDArray[np.float64], dict[str, int]]:
     """Return the scores of the validation rows, and how many rows were cut to fit the model's context."""
-    # The base model has the adapter of the training run on it; a clean one is needed.
-    from routesdk.plugins.generative.base import load_base
-
-    place = str(getattr(base.model.config, "_name_or_path", ""))
-    revision = base.record.revision or None
-    device, base = base.device, attrs.evolve(base, model=None)
     gc.collect()
-    if device.startswith("cuda"):
+    if base.device.startswith("cuda"):
         torch.cuda.empty_cache()
     clean = load_base(
-        place,
-        revision,
-        device=device,
+        base.place,
+        base.record.revision or None,
+        device=base.device,
         bits=serving_bits(state.bits),
         precision=serving_precision(state.precision),
         tokenizer=folder / TOKENIZER,

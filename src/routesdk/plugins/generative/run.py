@@ -8,7 +8,7 @@ import importlib.util
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,7 +19,9 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback
 
 from routesdk.errors import TrainingError
+from routesdk.pipeline.prepare import FORM_VERSION, PROMPT_VERSION
 from routesdk.plugins.generative.base import Base
+from routesdk.plugins.generative.order import LengthGrouped
 from routesdk.plugins.generative.recipe import rows_a_pass, step_size
 from routesdk.plugins.generative.watch import NotFiniteError, Place, Watch
 from routesdk.structure import unstructure
@@ -28,7 +30,7 @@ from routesdk.types import Dataset, TrainJob
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import Trainer
+    from transformers import Trainer, TrainerState, TrainingArguments
 
 _LOGGED = 400
 """Lines of training metrics a run has at the most, about."""
@@ -41,7 +43,21 @@ _WRITERS = ("PytorchStreamWriter", "inline_container", "iostream error")
 
 
 class Guarded:
-    """A mixin of trainers that ends a run before a loss that is no number reaches the weights."""
+    """A mixin of trainers: a loss that is no number ends a run before it reaches the weights.
+
+    Attributes:
+        lengths: Tokens of each row, where rows of like length are to stand together.
+    """
+
+    args: TrainingArguments
+    state: TrainerState
+    lengths: Sequence[int] = ()
+
+    def _get_train_sampler(self, *arguments: object, **named: object) -> object:
+        if not self.lengths:
+            return super()._get_train_sampler(*arguments, **named)  # type: ignore[misc]
+        rows = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGrouped(self.lengths, rows, self.args.seed, lambda: self.state.epoch or 0.0)
 
     def training_step(self, *arguments: object, **named: object) -> torch.Tensor:
         """Compute one pass, and look at its loss."""
@@ -125,6 +141,7 @@ def data_hashes(datasets: tuple[Dataset, ...]) -> dict[str, str]:
 def described_run(job: TrainJob, config: TuningConfig, base: Base, start: str = "") -> dict[str, object]:
     """Return everything that a run's result depends on."""
     return {
+        "versions": [PROMPT_VERSION, FORM_VERSION],
         "config": unstructure(config) | {"base_model": base.record.name, "device": base.device},
         "base": base.record.fingerprint,
         "bits": base.bits,
@@ -141,7 +158,7 @@ def arguments(
     config: TuningConfig, epochs: float, job: TrainJob, *, base: Base, place: Place, lengths: Lengths
 ) -> dict[str, object]:
     """Return what both of TRL's configs take."""
-    dtype = base.model.dtype if base.bits == 16 else torch.bfloat16
+    precision = base.precision
     on_gpu = base.device.startswith("cuda")
     if config.report_to != "none" and importlib.util.find_spec(config.report_to) is None:
         problem = f"report_to = {config.report_to!r}, and that package is not installed"
@@ -162,13 +179,11 @@ def arguments(
         "per_device_eval_batch_size": lengths.micro_batch * (4 if on_gpu else 1),
         "gradient_accumulation_steps": lengths.passes,
         "gradient_checkpointing": checkpointing,
-        "bf16": dtype is torch.bfloat16,
-        "fp16": dtype is torch.float16,
+        "bf16": precision == "bfloat16",
+        "fp16": precision == "float16",
         "use_cpu": not on_gpu,
         "dataloader_pin_memory": on_gpu,
         "optim": "paged_adamw_8bit" if on_gpu and base.bits < 16 else "adamw_torch",
-        "train_sampling_strategy": "group_by_length" if config.grouping == "length" else "random",
-        "length_column_name": "length",
         "logging_steps": lengths.log,
         "logging_nan_inf_filter": False,
         "eval_strategy": "steps",

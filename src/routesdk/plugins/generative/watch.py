@@ -138,6 +138,11 @@ class Place:
         replace_text(self.folder / _BEST, json.dumps([attrs.asdict(each) for each in kept]))
 
 
+def _all_finite(tensors: list[torch.Tensor]) -> bool:
+    # One look for all of them: each look at a GPU's number waits for the GPU.
+    return bool(torch.isfinite(torch.stack(torch._foreach_norm(tensors)).sum()))
+
+
 def replace_text(file: Path, text: str) -> None:
     """Write a small file that is there whole or not at all."""
     partial = file.with_name(f".{file.name}.partial")
@@ -210,7 +215,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             NotFiniteError: One is none. In float16 the scaler passes such a step over by itself.
         """
         gradients = [each.grad for each in self._model.parameters() if each.grad is not None]
-        if not args.fp16 and not all(bool(torch.isfinite(each).all()) for each in gradients):
+        if not args.fp16 and gradients and not _all_finite(gradients):
             raise NotFiniteError("a gradient")
 
     def on_log(
