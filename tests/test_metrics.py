@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routesdk.errors import MetricError
@@ -279,6 +279,18 @@ def test_an_interval_of_which_half_the_resamples_are_undefined_is_refused() -> N
             60,
         )
     assert apgr_interval([1, 2, 3, 4], medium, large, resamples=200).undefined > 0
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 1000), st.integers(1, 60), st.floats(0.2, 3.0))
+def test_a_calibration_interval_holds_the_error_of_few_rows_too(seed: int, rows: int, bent: float) -> None:
+    # The percentile interval does not: resamples are noisier than rows, and noise only raises the error.
+    rng = np.random.default_rng(seed)
+    probability = rng.random(rows)
+
+    found = calibration_interval(probability, rng.random(rows) < probability**bent, resamples=50)
+
+    assert 0.0 <= found.low <= found.value <= found.high <= 1.0
 
 
 def test_a_calibration_interval_holds_the_error() -> None:

@@ -126,7 +126,7 @@ def test_differences_are_those_of_the_metrics_on_the_same_resamples() -> None:
 CELLS = ("IC", "CC", "II", "CI", "IC", "AC", "AA")
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.lists(st.floats(-0.9, 0.9), min_size=len(CELLS), max_size=len(CELLS)))
 def test_the_reversed_ranking_has_the_rest_of_the_apgr(gains: list[float]) -> None:
     rows = [example(str(at), cell) for at, cell in enumerate(CELLS)]
@@ -138,7 +138,7 @@ def test_the_reversed_ranking_has_the_rest_of_the_apgr(gains: list[float]) -> No
     assert apgr_of(payoff, "ahead") + apgr_of(payoff, "back") == pytest.approx(1.0)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(st.integers(0, 1000))
 def test_identical_candidates_cannot_be_told_apart(seed: int) -> None:
     rows = simulated(40, seed)
@@ -233,9 +233,25 @@ def test_times_are_taken_alone_and_in_a_batch() -> None:
     timing = only(measure([candidate("slow", slow)], simulated(6, seed=3), resamples=5, timed=3)).timing
 
     assert timing is not None
-    assert 2.0 <= timing.median_ms < 1000.0
+    assert timing.median_ms >= 2.0
     assert (timing.decisions, timing.batch) == (3, 6)
     assert timing.batch_per_s < 500.0
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 1000), st.integers(5, 60))
+def test_what_is_said_of_calibration_holds_its_value(seed: int, count: int) -> None:
+    rows = simulated(count, seed)
+    candidates = [candidate("one", noisy(rows, 0.6)), candidate("other", noisy(rows, 0.2, seed=2))]
+
+    payoff = measure(candidates, rows, resamples=30, seed=seed, timed=0)
+
+    for figures in payoff.candidates:
+        found = figures.calibration_error
+        assert 0.0 <= found.low <= found.value <= found.high <= 1.0
+    ahead = payoff.difference("one", "other", "calibration error")
+    assert ahead is not None
+    assert -1.0 <= ahead.low <= ahead.value <= ahead.high <= 1.0
 
 
 def test_the_record_is_the_same_each_time_but_for_times_and_reads_back() -> None:

@@ -55,7 +55,40 @@ def test_rows_whose_gap_half_of_the_resamples_lack_say_that_they_are_too_few() -
     assert sum(gains) > 0
     assert "too few rows" in payoff.undefined
     assert only(payoff).apgr is None
-    assert verdict(payoff).advice is Advice.NO_GAP
+    assert verdict(payoff).advice is Advice.NOT_ENOUGH_ROWS
+    assert "the gap to recover is itself in doubt" in verdict(payoff).text
+
+
+@pytest.mark.parametrize(
+    ("cells", "advice"),
+    [
+        (["CC"] * 29, Advice.NOT_ENOUGH_ROWS),
+        (["CC"] * 30, Advice.NO_GAP),
+        (["CI", "IC"] * 30, Advice.NOT_ENOUGH_ROWS),
+        (["CI"] * 40 + ["IC"] * 5, Advice.NO_GAP),
+    ],
+    ids=["few", "none", "doubt", "worse"],
+)
+def test_there_is_no_gap_only_where_a_gain_worth_having_is_excluded(cells: list[str], advice: Advice) -> None:
+    rows = [example(str(at), cell) for at, cell in enumerate(cells)]
+
+    payoff = measured([candidate("x", lambda text: 0.1)], rows)
+
+    assert only(payoff).apgr is None
+    assert verdict(payoff).advice is advice
+
+
+def test_where_there_is_no_gap_who_failed_is_named_too() -> None:
+    def refuse(text: str) -> float:
+        raise ValueError("out of memory")
+
+    rows = [example(str(at), "CC") for at in range(40)]
+
+    found = verdict(measured([candidate("broken", refuse), candidate("x", lambda text: 0.1)], rows))
+
+    assert found.advice is Advice.NO_GAP
+    assert "broken could not be measured: " in found.text
+    assert "out of memory" in found.text
 
 
 def test_a_candidate_that_fails_is_named_and_the_others_go_on() -> None:

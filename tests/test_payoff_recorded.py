@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,6 +29,8 @@ from routesdk.pipeline.payoff import (
 from routesdk.pipeline.split import split
 from routesdk.pretrained import assemble_router
 from routesdk.types import Dataset, Example, Tier, TrainJob
+
+pytestmark = pytest.mark.slow
 
 PAIR = ("claude-3-5-haiku-20241022", "claude-3-5-sonnet-20241022")
 REAL_TIERS = (Tier("medium", PAIR[0]), Tier("large", PAIR[1]))
@@ -87,9 +88,7 @@ def test_linear_beats_constant_and_random_on_recorded_outcomes_and_not_one_that_
         fake("peeking", peeking, 1 / 3),
     ]
 
-    started = time.perf_counter()
     payoff = measure(candidates, test, resamples=300, timed=5)
-    assert time.perf_counter() - started < 20
 
     assert payoff.rows == len(test)
     assert payoff.ranked()[0].name == "peeking"

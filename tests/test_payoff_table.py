@@ -51,8 +51,13 @@ def test_eighty_columns_hold_every_figure_whole(payoff: Payoff) -> None:
             interval_text(each.policy_accuracy),
             interval_text(each.balanced_accuracy),
             interval_text(payoff.difference(each.name, "prompt length"), signed=True),
+            interval_text(payoff.difference(each.name, "prompt length", "accuracy"), signed=True),
         ):
             assert shown in text
+    between = payoff.difference("linear", LONG, "calibration error")
+    assert between is not None
+    assert interval_text(between, signed=True) in text
+    assert interval_text(between, signed=True) in to_markdown(payoff, verdict(payoff))
     assert "300 ms" in text
     assert "2.0 MB" in text
     assert "always medium" in text.replace("\n", " ")

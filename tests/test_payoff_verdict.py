@@ -123,14 +123,15 @@ def test_a_gap_between_the_models_that_is_in_doubt_is_too_few_rows() -> None:
 
 
 def test_without_a_gap_the_cheapest_model_is_named_and_who_beats_it() -> None:
-    rows = [example(str(at), "CI" if at % 2 else "IC") for at in range(60)]
-    peeking = {row.id: -0.5 if int(row.id) % 2 else 0.5 for row in rows}
+    # Each model is right on rows that the other is not, and the cheaper one on more of them.
+    rows = [example(str(at), "IC" if at % 4 == 0 else "CI") for at in range(60)]
+    peeking = {row.id: 0.5 if int(row.id) % 4 == 0 else -0.5 for row in rows}
 
     found = verdict(measured([candidate("peeking", peeking), candidate("never", lambda text: -0.5)], rows))
 
     assert (found.advice, found.candidate) == (Advice.NO_GAP, "")
-    assert "Always medium has accuracy 0.500" in found.text
-    assert "peeking is surely more accurate all the same, by +0.500" in found.text
+    assert "Always medium has accuracy 0.750" in found.text
+    assert "peeking is surely more accurate all the same, by +0.250" in found.text
     assert "never is surely" not in found.text
 
 
@@ -182,7 +183,7 @@ def test_without_its_sft_nothing_is_said_of_dpo() -> None:
     assert "DPO added" not in verdict(measured(named, ROWS)).text
 
 
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(st.integers(0, 500), st.floats(0, 1), st.floats(0, 1), st.integers(30, 80))
 def test_what_is_shipped_is_surely_better_than_random_and_not_surely_below_the_best(
     seed: int, skill: float, other: float, count: int

@@ -45,7 +45,11 @@ def print_payoff(payoff: Payoff, verdict: Verdict, *, out: Console | None = None
     out.print(_table(FIGURE_HEADINGS, map(figure_cells, payoff.lines())))
     if payoff.candidates:
         out.print("\n[bold]paired differences[/], on the same resamples of the rows")
-        out.print(_table(DIFFERENCE_HEADINGS, _named_once(difference_rows(payoff)), names=2))
+        # A terminal of 80 columns holds two intervals beside the names.
+        for columns in ((0, 1, 2, 3), (0, 1, 4)):
+            rows = [tuple(row[at] for at in columns) for row in difference_rows(payoff)]
+            headings = [DIFFERENCE_HEADINGS[at] for at in columns]
+            out.print(_table(headings, _named_once(rows), names=2))
         out.print("\n[bold]confidence[/], beside the 95th percentile of a perfect one's ECE, and its spread")
         out.print(_table(CONFIDENCE_HEADINGS, map(confidence_cells, payoff.ranked())))
         out.print("\n[bold]accuracy[/] of the answers, and of the likeliest policy")

@@ -9,7 +9,7 @@ import numpy as np
 
 from routesdk.errors import MetricError
 from routesdk.metrics._input import same_rows, unit_column, whole_number
-from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_interval
+from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_values, centre, summarise
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -194,9 +194,10 @@ def calibration_interval(
 ) -> Interval:
     """Bound the expected calibration error.
 
-    The bootstrap adds its own noise to the error, which cannot fall below 0, so the
-    interval lies too high where the error is small; `perfect_calibration_error` is
-    the yardstick for that case.
+    The bootstrap adds its own noise to the error, which cannot fall below 0, so that
+    resamples lie too high. The interval is therefore centred on the value: what they are
+    off by on average is taken from both ends. The value itself is above 0 for a perfect
+    predictor too; `perfect_calibration_error` is the yardstick for that.
 
     Args:
         probability: Predicted probability, 0 to 1, (rows,).
@@ -207,7 +208,7 @@ def calibration_interval(
         level: Probability to cover.
 
     Returns:
-        The error and its interval.
+        The error and its interval, centred on the value, within 0 to 1.
 
     Raises:
         MetricError: As for `expected_calibration_error`.
@@ -215,7 +216,12 @@ def calibration_interval(
     statistic = calibration_statistic(probability, outcome, bins=bins)
     rows = len(np.asarray(probability))
     metric = "expected calibration error"
-    return bootstrap_interval(metric, statistic, rows, resamples=resamples, seed=seed, level=level)
+    if rows < 1:
+        raise MetricError(metric, "there are no rows")
+    value = float(statistic(np.ones((1, rows)))[0])
+    values = bootstrap_values(statistic, rows, resamples=resamples, seed=seed)
+    found = summarise(metric, value, values, rows=rows, seed=seed, level=level)
+    return centre(found, values, least=0.0, most=1.0)
 
 
 def _columns(metric: str, probability: npt.ArrayLike, outcome: npt.ArrayLike) -> tuple[Floats, Floats]:

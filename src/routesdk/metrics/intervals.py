@@ -215,6 +215,33 @@ def summarise(
     )
 
 
+def centre(interval: Interval, values: Floats, *, least: float, most: float) -> Interval:
+    """Centre an interval on its value: take from both ends what the resamples are off by on average.
+
+    A statistic that noise can only raise is higher on resamples, which are noisier than
+    the rows, so that its percentile interval may not even hold its value.
+
+    Args:
+        interval: The interval of `values`, as `summarise` makes it.
+        values: The metric on each resample, (resamples,); NaN where it is not defined.
+        least: The lowest that the metric can be.
+        most: The highest.
+
+    Returns:
+        The interval without that bias; it lies within the limits and holds the value.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 10, for
+        the bootstrap estimate of bias.
+    """
+    bias = float(np.nanmean(values)) - interval.value
+    low, high = interval.low - bias, interval.high - bias
+    return attrs.evolve(
+        interval,
+        low=min(max(low, least), interval.value),
+        high=max(min(high, most), interval.value),
+    )
+
+
 def wilson(share: float, rows: int, level: float = 0.95) -> tuple[float, float]:
     """Bound a share with Wilson's score interval, which has a width at 0 and 1, too.
 

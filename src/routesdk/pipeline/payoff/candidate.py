@@ -21,7 +21,8 @@ class Candidate:
     Attributes:
         name: Such as `SFT`, `SFT + DPO`, `encoder` or `linear`.
         router: Its tiers are bound to models whose outcomes are on the rows.
-        bytes: Size of its checkpoint, if that is known; see `checkpoint_bytes`.
+        bytes: Its weights in memory, base model included, where the policy model says so
+            (`held_bytes`); else its checkpoint's files, see `checkpoint_bytes`. None for neither.
         note: What a reader should know of it, such as its base model.
 
     Raises:

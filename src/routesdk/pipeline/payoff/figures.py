@@ -50,7 +50,8 @@ class Figures:
         accuracy: Mean quality of the answers that its decisions obtain at its own operating point.
         large_share: Share of its decisions for the dearest tier.
         tier_shares: Share of its decisions for each tier, cheapest first.
-        calibration_error: ECE of its confidence against whether the decided policy is the recorded one.
+        calibration_error: ECE of its confidence against whether the decided policy is the recorded one;
+            the interval is centred on the value.
         perfect_error: 95th percentile of the ECE of a perfectly calibrated predictor on as many rows.
         confidence: How its confidence is spread.
         decided_accuracy: How often the decided policy is the recorded one.
@@ -59,7 +60,8 @@ class Figures:
         balanced_accuracy: Recall of each recorded policy by the likeliest one, averaged over policies.
         brier: Brier score of its confidence, 0 to 1; lower is better.
         timing: How long it takes; None where that was not measured.
-        bytes: Size of its checkpoint, if it was given.
+        bytes: Its weights in memory, base model included, where the policy model says so
+            (`held_bytes`); else its checkpoint's files. None where neither was given.
         note: What its maker said of it.
     """
 
@@ -108,6 +110,7 @@ class Difference:
         other: What it is compared with.
         metric: `APGR`, `accuracy` or `calibration error`.
         interval: The difference; its interval contains 0 where the rows do not tell the two apart.
+            That of calibration errors is centred on the value.
     """
 
     candidate: str
@@ -136,6 +139,7 @@ class Payoff:
         baselines: What needs no training.
         differences: Each candidate against each other one and each baseline.
         failures: Candidates that could not be measured.
+        gap: Accuracy of always calling the dearest tier minus that of always calling the cheapest.
         undefined: Why APGR has no value on these rows; empty where it has one.
         resamples: How often rows were drawn.
         seed: Seed of the draws.
@@ -148,6 +152,7 @@ class Payoff:
     baselines: tuple[Baseline, ...]
     differences: tuple[Difference, ...]
     failures: tuple[Failure, ...]
+    gap: Interval
     undefined: str
     resamples: int
     seed: int

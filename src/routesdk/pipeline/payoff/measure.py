@@ -13,7 +13,7 @@ from routesdk.metrics import apgr, perfect_calibration_error
 from routesdk.metrics._input import whole_number
 from routesdk.metrics.calibration import calibration_statistic
 from routesdk.metrics.curves import apgr_statistic
-from routesdk.metrics.intervals import DEFAULT_RESAMPLES, Statistic, mean_statistic
+from routesdk.metrics.intervals import DEFAULT_RESAMPLES, Statistic, mean_interval, mean_statistic
 from routesdk.pipeline.payoff.candidate import Candidate, check_names, common_tiers, refuse_seen
 from routesdk.pipeline.payoff.figures import (
     ACCURACY,
@@ -116,19 +116,8 @@ def measure(
     refuse_seen(given, whole)
     measured, failures = _decide_all(given, whole, models, timed)
     rows = _Rows.of(whole, tiers)
-    undefined, figures, baselines, differences = _compare(measured, rows, resamples, seed)
-    return Payoff(
-        tiers=tiers,
-        rows=len(whole),
-        left_out=left_out,
-        candidates=figures,
-        baselines=baselines,
-        differences=differences,
-        failures=failures,
-        undefined=undefined,
-        resamples=resamples,
-        seed=seed,
-    )
+    found = _compare(measured, rows, resamples, seed)
+    return attrs.evolve(found, left_out=left_out, failures=failures)
 
 
 def _check_counts(resamples: int, timed: int) -> None:
@@ -166,9 +155,7 @@ def _decide(candidate: Candidate, rows: Sequence[Example], models: Sequence[str]
     return _Measured(candidate=candidate, scored=scored, timing=timing)
 
 
-def _compare(
-    measured: Sequence[_Measured], rows: _Rows, resamples: int, seed: int
-) -> tuple[str, tuple[Figures, ...], tuple[Baseline, ...], tuple[Difference, ...]]:
+def _compare(measured: Sequence[_Measured], rows: _Rows, resamples: int, seed: int) -> Payoff:
     """Draw once for everything, and read all figures from the same resamples."""
     statistics: dict[Key, Statistic] = {}
     for each in measured:
@@ -176,7 +163,6 @@ def _compare(
     shares = _baseline_shares(measured, rows)
     statistics |= _baseline_statistics(rows, shares)
     samples = Samples.draw(statistics, len(rows.length), resamples=resamples, seed=seed)
-    undefined = _why_undefined(samples, rows)
     figures = tuple(_figures(each, samples, resamples, seed) for each in measured)
     baselines = tuple(
         Baseline(
@@ -188,8 +174,20 @@ def _compare(
         for name, share in shares.items()
     )
     others = [each.name for each in figures] + [each.name for each in baselines]
-    differences = _differences(samples, [each.name for each in figures], others)
-    return undefined, figures, baselines, differences
+    medium, large = rows.ends
+    return Payoff(
+        tiers=rows.tiers,
+        rows=len(rows.length),
+        left_out=(),
+        candidates=figures,
+        baselines=baselines,
+        differences=_differences(samples, [each.name for each in figures], others),
+        failures=(),
+        gap=mean_interval(large - medium, resamples=resamples, seed=seed),
+        undefined=_why_undefined(samples, rows),
+        resamples=resamples,
+        seed=seed,
+    )
 
 
 def _differences(samples: Samples, names: Sequence[str], others: Sequence[str]) -> tuple[Difference, ...]:

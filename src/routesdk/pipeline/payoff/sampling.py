@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from routesdk.errors import MetricError
 from routesdk.metrics import Interval, bootstrap_many, summarise
-from routesdk.metrics.intervals import Statistic
+from routesdk.metrics.intervals import Statistic, centre
+from routesdk.pipeline.payoff.figures import CALIBRATION
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,13 +54,14 @@ class Samples:
         )
 
     def interval(self, name: str, metric: str) -> Interval:
-        """Bound a statistic.
+        """Bound a statistic; the interval of a calibration error is centred on the value.
 
         Raises:
             MetricError: It is not defined on the rows, or on half of the resamples.
         """
         key = (name, metric)
-        return summarise(metric, self.points[key], self.values[key], rows=self.rows, seed=self.seed)
+        found = summarise(metric, self.points[key], self.values[key], rows=self.rows, seed=self.seed)
+        return centre(found, self.values[key], least=0.0, most=1.0) if metric == CALIBRATION else found
 
     def defined(self, name: str, metric: str) -> Interval | None:
         """Bound a statistic; None where it is not there, or not defined."""
@@ -76,13 +78,17 @@ class Samples:
         return ""
 
     def difference(self, name: str, other: str, metric: str) -> Interval | None:
-        """Bound one minus another on the same resamples; None where one of them is not defined."""
+        """Bound one minus another on the same resamples; None where one of them is not defined.
+
+        The interval of a difference in calibration error is centred on the value, as theirs are.
+        """
         ours, theirs = (name, metric), (other, metric)
         if self.defined(*ours) is None or self.defined(*theirs) is None:
             return None
         point = self.points[ours] - self.points[theirs]
         values = self.values[ours] - self.values[theirs]
-        return summarise(f"difference in {metric}", point, values, rows=self.rows, seed=self.seed)
+        found = summarise(f"difference in {metric}", point, values, rows=self.rows, seed=self.seed)
+        return centre(found, values, least=-1.0, most=1.0) if metric == CALIBRATION else found
 
 
 def recall_statistic(likeliest: Sequence[int] | npt.NDArray[np.int64], recorded: Floats) -> Statistic:

@@ -9,6 +9,7 @@ import re
 import attrs
 
 from routesdk.metrics import Interval
+from routesdk.metrics._input import SMALLEST_GAP
 from routesdk.pipeline.payoff.figures import ACCURACY, APGR, PROMPT_LENGTH, Figures, Payoff
 from routesdk.pipeline.payoff.wording import interval_text, size_text, time_text
 
@@ -18,6 +19,9 @@ FEWEST_ROWS = 30
 MARGIN = 0.1
 """APGR that is worth telling apart: rows that cannot exclude a difference as large are too few."""
 
+GAP = 0.05
+"""Accuracy that the dearest model must surely not have over the cheapest for there to be no gap."""
+
 SAME_COST = 1.25
 """Times or sizes within this factor count as the same: the next run may order them otherwise."""
 
@@ -26,7 +30,6 @@ SAME_MS = 1.0
 
 MOST_UNDEFINED = 0.05
 """Share of resamples without a gap between the models above which the gap itself is in doubt."""
-
 
 # However the plus sign is spaced.
 _AFTER_DPO = re.compile(r"\s*\+\s*DPO$")
@@ -67,15 +70,16 @@ def verdict(payoff: Payoff) -> Verdict:
 
     The rules, in this order; "surely" means that a 95 % interval excludes the contrary:
 
-    1. Where APGR has no value, because the dearest model is no better than the
-       cheapest, there is no gap to recover.
-    2. There are not enough rows to say anything where there are fewer than 30, or
-       where more than 5 % of the resamples have no gap.
+    1. There are not enough rows to say anything where there are fewer than 30.
+    2. Where the dearest model is no better than the cheapest, APGR has no value. There is
+       no gap to recover if the interval of the gap ends below an accuracy of 0.05, and
+       else there are not enough rows to say. Nor are there where more than 5 % of the
+       resamples have no gap.
     3. Where no candidate is surely better than random (APGR of 0.5): do not route, if
        every interval ends below 0.6; else there are not enough rows to say.
     4. Of the candidates that are surely better than random and not surely below the
        best one (the paired interval contains 0), ship the cheapest: by time per
-       decision, by size where times are absent. Costs within a factor of 1.25, and
+       decision, by bytes of weights where times are absent. Costs within a factor of 1.25, and
        times within a millisecond, count as the same, and the higher APGR then decides.
     5. Where another one may have over 0.1 more APGR than that (a paired interval
        reaches below -0.1), there are not enough rows to say; it is named all the same.
@@ -90,38 +94,36 @@ def verdict(payoff: Payoff) -> Verdict:
     """
     if not payoff.candidates:
         failed = "; ".join(f"{each.name}: {each.problem}" for each in payoff.failures)
-        return Verdict(
-            advice=Advice.NOTHING_MEASURED,
-            candidate="",
-            sentences=(f"No candidate could be measured: {failed}.",),
-        )
+        text = f"No candidate could be measured: {failed}."
+        return Verdict(advice=Advice.NOTHING_MEASURED, candidate="", sentences=(text,))
     best = payoff.ranked()[0]
-    if payoff.undefined or best.apgr is None:
-        return _no_gap(payoff)
     doubt = _doubt(payoff, best.apgr)
-    sure = tuple(each for each in payoff.candidates if each.apgr is not None and each.apgr.low > 0.5)
     if doubt:
         return _with_remarks(payoff, Verdict(advice=Advice.NOT_ENOUGH_ROWS, candidate="", sentences=(doubt,)))
+    if best.apgr is None:
+        return _with_remarks(payoff, _no_gap(payoff))
+    sure = tuple(each for each in payoff.candidates if each.apgr is not None and each.apgr.low > 0.5)
     if not sure:
         return _with_remarks(payoff, _no_better_than_random(payoff, best.apgr))
     level = [each for each in sure if each is best or _not_below(payoff, each, best)]
     return _with_remarks(payoff, _ship(payoff, _cheapest(level or list(sure)), best))
 
 
-def _doubt(payoff: Payoff, interval: Interval) -> str:
+def _doubt(payoff: Payoff, apgr: Interval | None) -> str:
+    """Say why the rows tell nothing about any ranking; empty where they do."""
     if payoff.rows < FEWEST_ROWS:
         return (
             f"Not enough rows to say: {payoff.rows} of the {FEWEST_ROWS} that an interval needs at least; "
             "some hundreds tell routers apart."
         )
-    if interval.undefined > MOST_UNDEFINED * interval.resamples:
-        medium, large = payoff.tiers[0].model, payoff.tiers[-1].model
-        share = interval.undefined / interval.resamples
-        return (
-            f"Not enough rows to say: on {share:.0%} of the resamples of these {payoff.rows:,} rows {large} "
-            f"is no better than {medium}, so that the gap to recover is itself in doubt."
-        )
-    return ""
+    if apgr is None:
+        unclear = payoff.gap.value > SMALLEST_GAP or payoff.gap.high >= GAP
+    else:
+        unclear = apgr.undefined > MOST_UNDEFINED * apgr.resamples
+    if not unclear:
+        return ""
+    by = f"{payoff.tiers[-1].model} over {payoff.tiers[0].model} {interval_text(payoff.gap, signed=True)}"
+    return f"Not enough rows to say: the gap to recover is itself in doubt, in accuracy of {by}."
 
 
 def _no_better_than_random(payoff: Payoff, best: Interval) -> Verdict:
@@ -146,7 +148,7 @@ def _no_gap(payoff: Payoff) -> Verdict:
     ]
     for each in payoff.candidates:
         ahead = payoff.difference(each.name, cheap.name, ACCURACY)
-        if ahead is not None and ahead.low > 0 and payoff.rows >= FEWEST_ROWS:
+        if ahead is not None and ahead.low > 0:
             sentences.append(
                 f"{each.name} is surely more accurate all the same, by {interval_text(ahead, signed=True)}: "
                 "it tells which of the two models is right."
@@ -226,7 +228,7 @@ def _saving(chosen: Figures, best: Figures) -> str:
     if ours is not None and theirs is not None:
         return f", and it decides in {time_text(ours)} instead of {time_text(theirs)}"
     if chosen.bytes is not None and best.bytes is not None:
-        return f", and it has {size_text(chosen.bytes)} instead of {size_text(best.bytes)}"
+        return f", and its weights take {size_text(chosen.bytes)} instead of {size_text(best.bytes)}"
     return ""
 
 
@@ -249,8 +251,9 @@ def _with_remarks(payoff: Payoff, found: Verdict) -> Verdict:
     if found.candidate:
         sentences += _obtained(payoff, found.candidate)
     ahead = [payoff.difference(each.name, PROMPT_LENGTH) for each in payoff.candidates]
-    if all(each is None or each.low <= 0.0 for each in ahead) and payoff.rows >= FEWEST_ROWS:
-        length = payoff.figures(PROMPT_LENGTH)
+    length = payoff.figures(PROMPT_LENGTH)
+    beaten = all(each is None or each.low <= 0.0 for each in ahead)
+    if beaten and length.apgr is not None and payoff.rows >= FEWEST_ROWS:
         sentences.append(
             f"No candidate is surely better than ranking by prompt length, which needs no model "
             f"(APGR {interval_text(length.apgr)})."

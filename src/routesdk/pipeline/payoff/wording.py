@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routesdk.metrics import Interval
-from routesdk.pipeline.payoff.figures import Baseline, Figures, Payoff
+from routesdk.pipeline.payoff.figures import METRICS, Baseline, Figures, Payoff
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -52,7 +52,7 @@ def rate_text(figures: Figures) -> str:
 
 
 def figure_cells(each: Figures | Baseline) -> tuple[str, ...]:
-    """Write the cells of the main table: APGR, accuracy, large calls, ECE, time, size."""
+    """Write the cells of the main table: APGR, accuracy, large calls, ECE, time, bytes of weights."""
     measured = each if isinstance(each, Figures) else None
     return (
         each.name,
@@ -65,13 +65,13 @@ def figure_cells(each: Figures | Baseline) -> tuple[str, ...]:
     )
 
 
-FIGURE_HEADINGS = ("", "APGR [95 %]", "accuracy", "large", "ECE", "time", "size")
+FIGURE_HEADINGS = ("", "APGR [95 %]", "accuracy", "large", "ECE", "time", "weights")
 
 CONFIDENCE_HEADINGS = ("", "ECE [95 %]", "perfect", "5-95 % (sd)", "Brier", "batch")
 
 ACCURACY_HEADINGS = ("", "accuracy [95 %]", "policy [95 %]", "balanced [95 %]")
 
-DIFFERENCE_HEADINGS = ("", "against", "APGR [95 %]", "accuracy [95 %]")
+DIFFERENCE_HEADINGS = ("", "against", "APGR [95 %]", "accuracy [95 %]", "ECE [95 %]")
 
 
 def confidence_cells(each: Figures) -> tuple[str, ...]:
@@ -103,8 +103,7 @@ def difference_rows(payoff: Payoff) -> tuple[tuple[str, ...], ...]:
         (
             each.name,
             other,
-            interval_text(payoff.difference(each.name, other, "APGR"), signed=True),
-            interval_text(payoff.difference(each.name, other, "accuracy"), signed=True),
+            *(interval_text(payoff.difference(each.name, other, metric), signed=True) for metric in METRICS),
         )
         for each in payoff.ranked()
         for other in payoff.yardsticks(each.name)
