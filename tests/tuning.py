@@ -115,6 +115,12 @@ class Run:
             process.kill()
             process.communicate()
 
+    def epoch_of(self, step: int) -> float:
+        """Return how much of the epochs was done at a step, as the metrics have it."""
+        lines = (self.place / "metrics.jsonl").read_text().splitlines()
+        entries = [json.loads(line) for line in lines if line.endswith("}")]
+        return max((entry["epoch"] for entry in entries if entry["step"] <= step), default=0.0)
+
     def states(self, *, whole: bool) -> list[int]:
         """Return the steps of the states that are whole, or of those that are not."""
         return sorted(

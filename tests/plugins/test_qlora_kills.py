@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def sft(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """An undisturbed run, of nine steps or more, with a state every third."""
+    """An undisturbed run of two epochs, of six steps or more each, with three states an epoch."""
     needed(*STACK)
     folder = tmp_path_factory.mktemp("gemma")
     base = save_random_model(folder / "base", family="Gemma2", spread=0.2, layers=3)
@@ -25,7 +25,7 @@ def sft(tmp_path_factory: pytest.TempPathFactory) -> Run:
     settings = {
         "base_model": str(base),
         "precision": "float32",
-        "epochs": 1.5,
+        "epochs": 2.0,
         "batch_size": 8,
         "micro_batch": 4,
         "saves": 3,
@@ -51,7 +51,14 @@ def state_is_being_written(run: Run) -> bool:
     return bool(run.states(whole=True)) and bool(run.states(whole=False))
 
 
-@pytest.mark.parametrize("moment", [state_was_saved, between_states, state_is_being_written])
+def in_the_second_epoch(run: Run) -> bool:
+    whole = run.states(whole=True)
+    return bool(whole) and run.epoch_of(whole[-1]) > 1.0 and run.last_step() > whole[-1]
+
+
+@pytest.mark.parametrize(
+    "moment", [state_was_saved, between_states, state_is_being_written, in_the_second_epoch]
+)
 def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
     sft: Run, tmp_path: Path, moment: Callable[[Run], bool]
 ) -> None:

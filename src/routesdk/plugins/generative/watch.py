@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import resource
@@ -74,6 +75,10 @@ class Place:
         replace_text(self.folder / _DONE, "{}\n")
         for state in self.states.glob("checkpoint-*"):
             shutil.rmtree(state, ignore_errors=True)
+        # TRL's own card of a model that is not shared from here; logs of other tools may lie beside it.
+        with contextlib.suppress(OSError):
+            (self.states / "README.md").unlink(missing_ok=True)
+            self.states.rmdir()
 
     def last_state(self) -> Path | None:
         """Return the newest state that was written to its end, and remove those that were not."""
