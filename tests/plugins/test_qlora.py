@@ -262,7 +262,7 @@ def _gradients(model: PreTrainedModel, loss: torch.Tensor) -> tuple[float, dict[
     model.zero_grad()
     loss.backward()
     gradients = {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
-    return float(loss), gradients
+    return float(loss.detach()), gradients
 
 
 def test_training_that_shares_the_beginning_takes_the_same_course(
