@@ -102,7 +102,7 @@ def test_a_config_file_describes_a_training_and_options_win(run: Command, tmp_pa
     ("arguments", "said"),
     [
         (("train", "missing.jsonl", *TIERS), "missing.jsonl: cannot be read"),
-        (("train", "oracle.jsonl", *QUICK), "does not say which models stand for 2 tiers"),
+        (("train", "oracle.jsonl", *QUICK), "does not say which models stand for the tiers"),
         (("train", "oracle.jsonl", *TIERS, "--trainer", "linaer"), "Did you mean 'linear'?"),
         (("train", "oracle.jsonl", *TIERS, "--trainer", "linear", "--option", "bit=9"), "bit"),
         (("train", "oracle.jsonl", *TIERS, "--option", "bits=9"), "Give --trainer too"),
