@@ -60,6 +60,7 @@ class ModalServer:
         secrets: Variables by the name of their secret.
         volumes: Committed folders by the volume's name.
         volume_version: What volumes say that they are: Modal has two kinds, written to differently.
+        failing: Methods that are refused from now on, as where the service is away.
         preempt: Told the data volume as a container sees it; returns whether to take the machine away.
         calls: Every call that was made.
     """
@@ -70,6 +71,7 @@ class ModalServer:
         self.secrets: dict[str, dict[str, str]] = {}
         self.volumes: dict[str, Path] = {}
         self.preempt: Callable[[Path], bool] = lambda _: False
+        self.failing: set[str] = set()
         self.volume_version = pb.VOLUME_FS_VERSION_V1
         self.calls: dict[str, Call] = {}
         self.files: dict[str, bytes] = {}
@@ -86,12 +88,13 @@ class ModalServer:
 
     def __enter__(self) -> ModalServer:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(120)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join()
+        self._thread.join(180)
+        assert not self._thread.is_alive()
         self._loop.close()
 
     def environment(self) -> dict[str, str]:
@@ -166,8 +169,7 @@ class ModalServer:
         """Stop every call, as Modal does when the app's process is gone."""
         for call in list(self.calls.values()):
             self._loop.call_soon_threadsafe(call.ended.set)
-        while self.containers:
-            time.sleep(0.02)
+        until(lambda: not self.containers)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside what is served."""
@@ -359,6 +361,8 @@ def _service(server: ModalServer) -> ModalClientBase:
             task = str(stream.metadata.get("x-task", ""))
             if not task and stream.metadata.get("x-modal-token-secret") != TOKEN_SECRET:
                 raise GRPCError(Status.UNAUTHENTICATED, "Token ID or secret is not valid")
+            if name in server.failing:
+                raise GRPCError(Status.FAILED_PRECONDITION, "the service is away")
             if answer is not None:
                 await stream.send_message(await (answer(asked, task) if wants_task else answer(asked)))
             elif name in _FIXED:
@@ -377,10 +381,9 @@ def until(met: Callable[[], bool]) -> None:
     """Wait for something to come to pass.
 
     Raises:
-        AssertionError: It did not within half a minute.
+        AssertionError: It did not within three minutes.
     """
-    for _ in range(600):
-        if met():
-            return
+    end = time.monotonic() + 180
+    while not met():
+        assert time.monotonic() < end, "it did not come to pass within three minutes"
         time.sleep(0.05)
-    raise AssertionError("it did not come to pass within thirty seconds")

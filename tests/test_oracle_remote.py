@@ -13,6 +13,7 @@ import pytest
 from oracles import findings, recorded_config, write_recorded
 from routesdk import Component, hookimpl
 from routesdk.errors import ExecutorError, RunStoppedError
+from routesdk.pipeline.away import note, note_of
 from routesdk.pipeline.oracle import Progress, generate
 from routesdk.pipeline.oracle.caller import Halt
 from routesdk.pipeline.oracle.shard import run_part
@@ -41,7 +42,7 @@ class Elsewhere:
             shutil.copy(shard, there)
             run_part(there)
             if self.fate == "cancelled":
-                assert self.cancelled.wait(10)
+                assert self.cancelled.wait(120)
                 yield ShardResult(shard, None, "cancelled")
             elif self.fate == "killed":
                 return
@@ -120,3 +121,58 @@ def test_an_executor_without_an_account_says_so_itself(recorded: Path, tmp_path:
         run(recorded, tmp_path, there(tmp_path, "no account"))
 
     assert caught.value.problem == "nobody is known here"
+
+
+def test_a_cancel_that_fails_is_logged_and_hides_nothing(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor, halt = there(tmp_path, "cancelled"), Halt()
+
+    def cancel(self: Elsewhere) -> None:
+        self.cancelled.set()
+        raise OSError("the network is away")
+
+    monkeypatch.setattr(Elsewhere, "cancel", cancel)
+    threading.Timer(0.1, halt.ask).start()
+
+    with pytest.raises(RunStoppedError, match="cancelled"):
+        run(recorded, tmp_path, executor, halt)
+
+    assert "the network is away" in caplog.text
+
+
+def test_a_stop_reaches_an_executor_that_had_not_begun_when_it_was_told(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor, halt, told = there(tmp_path, "cancelled"), Halt(), []
+
+    def cancel(self: Elsewhere) -> None:
+        told.append("cancel")
+        if len(told) > 1:
+            self.cancelled.set()
+
+    monkeypatch.setattr(Elsewhere, "cancel", cancel)
+    halt.ask()
+
+    with pytest.raises(RunStoppedError):
+        run(recorded, tmp_path, executor, halt)
+
+    assert len(told) > 1
+
+
+def test_parts_that_another_executor_has_are_not_given_up_unseen(recorded: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunStoppedError):
+        run(recorded, tmp_path, there(tmp_path, "killed"))
+    part = tmp_path / "oracle.sqlite.parts" / "part-000.sqlite"
+    shutil.copy(part.with_name("part-001.sqlite"), tmp_path / "there")
+    note(part, "another", {"run": "7"})
+
+    with pytest.raises(ExecutorError) as caught:
+        run(recorded, tmp_path, there(tmp_path))
+
+    assert "sent away by the executor 'another'" in caught.value.problem
+    assert str(note_of(part)) in caught.value.fix
+    assert part.exists()
+    note_of(part).unlink()
+    done = run(recorded, tmp_path, there(tmp_path))
+    assert done.done == done.total

@@ -8,7 +8,6 @@ import shutil
 import signal
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -264,13 +263,14 @@ def test_parts_that_a_killed_run_left_behind_are_taken_in_first(
 
 @attrs.frozen
 class Slow:
-    """An executor that tells when it was asked, and whose parts are under way for a while."""
+    """An executor that tells when it was asked, and whose parts are under way until they are let go."""
 
     begun: threading.Event
+    held: threading.Event
 
     def map(self, stage_name: str, shard_files: Sequence[Path]) -> Iterator[ShardResult]:
         self.begun.set()
-        time.sleep(0.2)
+        assert self.held.wait(120)
         yield from (ShardResult(shard, None, "broken off") for shard in shard_files)
 
 
@@ -279,22 +279,24 @@ class SlowPlugin:
     """Offers the executor `slow`."""
 
     begun: threading.Event
+    held: threading.Event
 
     @hookimpl
     def routesdk_executors(self) -> Iterator[Component[Executor]]:
-        yield Component(name="slow", factory=lambda: Slow(self.begun))
+        yield Component(name="slow", factory=lambda: Slow(self.begun, self.held))
 
 
 def test_parts_of_a_run_that_is_broken_off_are_asked_to_stop(recorded: Path, tmp_path: Path) -> None:
     settings = config(tmp_path, recorded, shards=2, executor=PartConfig("slow"))
-    begun = threading.Event()
+    begun, held = threading.Event(), threading.Event()
 
     async def break_off() -> None:
-        task = asyncio.ensure_future(agenerate(settings, host=make_host(SlowPlugin(begun))))
+        task = asyncio.ensure_future(agenerate(settings, host=make_host(SlowPlugin(begun, held))))
         while not begun.is_set() and not task.done():
             await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])
+        held.set()
         assert task.cancelled()
 
     folder = tmp_path / "oracle.sqlite.parts"

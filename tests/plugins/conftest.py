@@ -24,7 +24,7 @@ def step(shard):
     tries = work / "tries"
     tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
     if tries.read_text() == "x":
-        time.sleep(60)
+        time.sleep(900)
     output = shard.with_suffix(".out")
     output.write_text(tries.read_text())
     return output
@@ -32,11 +32,17 @@ def step(shard):
 
 def hang(shard):
     shard.with_suffix(".begun").touch()
-    time.sleep(60)
+    time.sleep(900)
 
 
 def hang_if_long(shard):
     return hang(shard) if shard.read_text() == "long" else shard
+
+
+def same(shard):
+    output = shard.with_name("same.txt")
+    output.write_text(shard.read_text())
+    return output
 
 
 def crash(shard):
@@ -45,7 +51,9 @@ def crash(shard):
 
 def pack(shard):
     """A stage of training's form: a checkpoint in a .zip file."""
+    import uuid
     from routesdk import Router
+    shard.with_name(f"packed-{uuid.uuid4().hex}").touch()
     Router.from_pretrained("default").save_pretrained(shard.with_suffix(""))
     with zipfile.ZipFile(shard.with_name("trained.zip"), "w") as packed:
         for file in shard.with_suffix("").rglob("*"):
@@ -87,3 +95,4 @@ def modal_service(modal_running: ModalServer) -> Iterator[ModalServer]:
     modal_running.preempt = lambda _: False
     yield modal_running
     modal_running.preempt = lambda _: False
+    modal_running.failing.clear()

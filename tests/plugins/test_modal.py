@@ -8,21 +8,30 @@ import threading
 import zipfile
 from pathlib import Path
 
+import attrs
 import pytest
 
 from routesdk import Router
+from routesdk.config import TrainConfig
+from routesdk.dataset import write_examples
 from routesdk.errors import ExecutorError, StageError
 from routesdk.host import PluginHost
+from routesdk.pipeline.away import note
 from routesdk.pipeline.routing import RoutingJob, pack_job
+from routesdk.pipeline.training import train
 from routesdk.plugins.serverless import work
+from routesdk.plugins.serverless.config import ModalConfig
 from routesdk.protocols import Executor, RemoteExecutor
-from routesdk.testing import check_executor
+from routesdk.testing import MODELS, check_executor, make_examples
+from routesdk.types import PartConfig
 
 if os.environ.get("ROUTESDK_REQUIRE_MODELS") != "1":
     pytest.importorskip("modal", reason="modal is not installed")
 
 
 from modal_server import ModalServer, until
+from routesdk.plugins.serverless.build import Deployment
+from routesdk.plugins.serverless.courier import Courier
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +47,11 @@ def write(folder: Path, *texts: str) -> list[Path]:
     for file, text in zip(files, texts, strict=True):
         file.write_text(text)
     return files
+
+
+def home(file: Path) -> Path:
+    """Return where the output of `shout` comes home to."""
+    return file.with_name(f"{file.name}.out") / f"{file.stem}.out"
 
 
 def test_the_executor_keeps_its_contract(modal_service: ModalServer) -> None:
@@ -71,13 +85,13 @@ def test_what_an_earlier_call_finished_is_fetched_and_not_run_again(
     results = {each.shard: each for each in executor().map(SHOUT, files)}
     first = len(modal_service.asked("FunctionMap"))
     for file in files:
-        file.with_suffix(".out").unlink(missing_ok=True)
+        home(file).unlink(missing_ok=True)
 
     again = {each.shard: each for each in executor().map(SHOUT, files)}
 
     assert again == results
-    assert [file.with_suffix(".out").exists() for file in files] == [True, True, True, False]
-    assert files[1].with_suffix(".out").read_text() == "TWICE"
+    assert [home(file).exists() for file in files] == [True, True, True, False]
+    assert home(files[1]).read_text() == "TWICE"
     # The one that failed is tried again.
     assert (first, len(modal_service.asked("FunctionMap"))) == (4, 5)
     list(executor(resume=False).map(SHOUT, files[:1]))
@@ -90,7 +104,7 @@ def test_a_machine_that_is_taken_away_leaves_its_work_to_the_next(
     taken: list[Path] = []
 
     def preempt(data: Path) -> bool:
-        if not taken and list(data.glob("runs/*/in/0.txt.work/tries")):
+        if not taken and any(file.read_text() for file in data.glob("runs/*/in/0.txt.work/tries")):
             taken.append(data)
             return True
         return False
@@ -133,14 +147,16 @@ def test_what_is_under_way_can_be_cancelled_from_another_thread(
 
     thread = threading.Thread(target=collect)
     thread.start()
-    until(
-        lambda: (
-            len(modal_service.asked("FunctionMap")) == 2
-            and len(modal_service.asked("FunctionGetInputs")) >= 2
+    try:
+        until(
+            lambda: (
+                len(modal_service.asked("FunctionMap")) == 2
+                and len(modal_service.asked("FunctionGetInputs")) >= 2
+            )
         )
-    )
-    built.cancel()
-    thread.join(20)
+    finally:
+        built.cancel()
+        thread.join(180)
 
     assert not thread.is_alive()
     assert len(begun) == 3
@@ -149,11 +165,79 @@ def test_what_is_under_way_can_be_cancelled_from_another_thread(
     until(lambda: not modal_service.containers)
 
 
+def test_a_cancel_during_the_look_ups_lets_nothing_begin(
+    modal_service: ModalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = executor()
+    assert isinstance(built, RemoteExecutor)
+
+    def finished(self: Courier, shard: Path, run: str) -> None:
+        built.cancel()
+
+    monkeypatch.setattr(Courier, "finished", finished)
+    results = list(built.map(SHOUT, write(tmp_path, "a", "b", "c")))
+
+    assert sorted(result.shard.name for result in results) == ["0.txt", "1.txt", "2.txt"]
+    assert all("was not begun" in result.error for result in results)
+    assert not modal_service.asked("AppCreate")
+
+
+def test_outputs_of_the_same_name_do_not_overwrite_each_other(
+    modal_service: ModalServer, tmp_path: Path
+) -> None:
+    files = write(tmp_path, "first", "second")
+
+    results = {each.shard: each.output for each in executor().map("routesdk_test_modal:same", files)}
+
+    assert [output and output.read_text() for output in map(results.__getitem__, files)] == [
+        "first",
+        "second",
+    ]
+
+
+@attrs.frozen
+class Volume:
+    """A volume with one report, and the same content in every other file."""
+
+    report: dict[str, str]
+
+    def read_file(self, path: str) -> list[bytes]:
+        return [json.dumps(self.report).encode() if path.endswith("report.json") else b"evil"]
+
+
+@pytest.mark.parametrize("output", ["out/../../evil.txt", "/evil.txt", "kept/evil.txt", "../evil.txt", "out"])
+def test_a_report_that_names_another_place_writes_nothing_there(tmp_path: Path, output: str) -> None:
+    (shard,) = write(tmp_path, "a")
+    volume = Volume({"output": output, "shard": "", "error": ""})
+    deployment = Deployment(app=None, functions={"": None}, data=volume)  # type: ignore[arg-type, dict-item]
+
+    result = Courier(SHOUT, ModalConfig(), deployment).finished(shard, "run")
+
+    assert result is not None
+    assert result.output is None
+    assert "which is no output of a run" in result.error
+    assert list(tmp_path.iterdir()) == [shard]
+
+
+def test_a_shard_on_another_volume_is_not_given_up_unseen(tmp_path: Path) -> None:
+    (shard,) = write(tmp_path, "a")
+    note(shard, "modal", {"data_volume": "elsewhere", "run": "7", "call": ""})
+    built = executor()
+    assert isinstance(built, RemoteExecutor)
+
+    with pytest.raises(ExecutorError) as caught:
+        built.recover(SHOUT, [shard])
+
+    assert "'elsewhere'" in caught.value.problem
+    assert "data_volume = 'elsewhere'" in caught.value.fix
+
+
 def test_closing_the_iterator_cancels_what_is_under_way(modal_service: ModalServer, tmp_path: Path) -> None:
     files = write(tmp_path, "short", "long")
     results = executor().map("routesdk_test_modal:hang_if_long", files)
 
     assert next(results).shard == files[0]  # type: ignore[call-overload]
+    until(lambda: len(modal_service.asked("FunctionMap")) == 2)
     results.close()  # type: ignore[attr-defined]
 
     assert [asked.terminate_containers for asked in modal_service.asked("FunctionCallCancel")] == [True]
@@ -168,7 +252,12 @@ def test_a_trained_router_comes_home_and_serves_from_the_checkpoint_volume(
     (tmp_path / "job.zip").write_text("rows")
     trained = executor(secrets=["training"], publish="law").map(work.TRAINING_STAGE, [tmp_path / "job.zip"])
     assert [result.error for result in trained] == [""]
-    assert zipfile.is_zipfile(tmp_path / "trained.zip")
+    assert zipfile.is_zipfile(tmp_path / "job.zip.out" / "trained.zip")
+    # Another name is another place on the volume, and no other training.
+    again = executor(secrets=["training"], publish="order").map(work.TRAINING_STAGE, [tmp_path / "job.zip"])
+    assert [result.error for result in again] == [""]
+    assert (modal_service.volumes["routesdk-checkpoints"] / "order" / "router.json").is_file()
+    assert len(list((modal_service.volumes["routesdk-data"]).glob("runs/*/in/packed-*"))) == 1
     assert modal_service.function("train").resources.gpu_config.gpu_type == ""
 
     (tmp_path / "asked.txt").write_text("How far is the Moon?\n")
@@ -177,7 +266,32 @@ def test_a_trained_router_comes_home_and_serves_from_the_checkpoint_volume(
 
     assert routed.output is not None, routed.error
     (line,) = routed.output.read_text().splitlines()
-    assert json.loads(line)["checkpoint_id"] == Router.from_pretrained("default").checkpoint_id
+    published = Router.from_pretrained(modal_service.volumes["routesdk-checkpoints"] / "law")
+    assert json.loads(line)["checkpoint_id"] == published.checkpoint_id
+
+
+def test_a_real_training_goes_there_and_its_checkpoint_routes_here(
+    modal_service: ModalServer, tmp_path: Path
+) -> None:
+    write_examples(tmp_path / "rows.jsonl", make_examples(60))
+    config = TrainConfig(
+        data=tmp_path / "rows.jsonl",
+        tiers=MODELS,
+        output=tmp_path / "router",
+        work=tmp_path / "work",
+        executor=PartConfig("modal", {"publish": "made"}),
+    )
+
+    finished = train(config, host=PluginHost(entry_points=False))
+
+    assert len(modal_service.asked("FunctionMap")) == 1
+    there = modal_service.volumes["routesdk-checkpoints"] / "made"
+    decisions = [
+        Router.from_pretrained(folder).route("Who wrote Faust?") for folder in (finished.folder, there)
+    ]
+    assert decisions[0].checkpoint_id == decisions[1].checkpoint_id
+    assert decisions[0].checkpoint_id != Router.from_pretrained("default").checkpoint_id
+    assert decisions[0].model in MODELS
 
 
 def test_the_variables_of_a_secret_are_there_and_the_tokens_are_not(

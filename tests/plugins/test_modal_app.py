@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shlex
@@ -36,7 +35,7 @@ def run(*command: str, folder: Path, **environment: str) -> subprocess.Completed
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -127,6 +126,19 @@ def test_a_file_of_queries_is_routed_by_modals_own_command(
     assert TOKEN_SECRET not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("share", ["abc", "2.0"])
+def test_a_share_that_cannot_be_used_is_named(modal_service: ModalServer, tmp_path: Path, share: str) -> None:
+    done = run(
+        *("modal", "run", "-m", "routesdk.plugins.serverless.app::run_route", "--queries", "asked.txt"),
+        *("--large-share", share),
+        folder=tmp_path,
+    )
+
+    assert done.returncode != 0
+    assert "run_route.large_share" in done.stdout + done.stderr
+    assert share in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", ["deploy", "route", "train"])
 def test_the_commands_of_the_documentation_run(
     modal_service: ModalServer, tmp_path: Path, repository: Path, name: str
@@ -141,10 +153,10 @@ def test_the_commands_of_the_documentation_run(
 
     done = run(*command, folder=tmp_path, **settings)
 
-    if name == "train" and importlib.util.find_spec("routesdk.pipeline.training") is None:
-        pytest.skip("there is no training stage in this checkout")
     if name == "train":
         # It is no job, and the stage says so: the command reached it, on the GPU that was named.
+        assert done.returncode != 0
+        assert "is no packed job" in done.stdout + done.stderr
         assert modal_service.asked("FunctionMap")[-1].function_id == "fu-train"
         assert modal_service.function("train").resources.gpu_config.gpu_type == "L4"
         return
@@ -195,7 +207,7 @@ def test_an_oracle_without_an_account_ends_with_one_sentence(
         env={**os.environ, "MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -11,7 +11,7 @@ import threading
 import time
 import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -25,7 +25,7 @@ from routesdk.errors import ConfigError, MissingExtraError
 from routesdk.host import PluginHost
 from routesdk.pipeline.routing import CHECKPOINTS_ENV, RoutingJob, decide_row, pack_job, shelved
 from routesdk.pipeline.stage import run_shard
-from routesdk.plugins.serverless import endpoint, layout, pin, work
+from routesdk.plugins.serverless import endpoint, keeping, layout, pin, work
 from routesdk.plugins.serverless.config import ModalConfig, config_of_environment
 from routesdk.plugins.serverless.keeping import settle, working_copy
 from routesdk.structure import structure
@@ -180,29 +180,40 @@ def test_a_machine_that_takes_over_begins_with_what_was_kept(volume: Path) -> No
     assert numbers(volume / "runs" / "run" / "kept" / "part.sqlite") == [1, 2]
 
 
-def test_a_database_is_kept_while_it_is_worked_on_and_committed_when_it_has_changed(volume: Path) -> None:
+def test_a_database_is_kept_while_it_is_worked_on_and_committed_when_it_has_changed(
+    volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shard, committed = put_database(volume), []
     kept = shard.parent.parent / "kept" / shard.name
+    before, looks = set(threading.enumerate()), []
+    fingerprint = keeping.fingerprint
+
+    def looked(file: Path) -> str:
+        looks.append(file)
+        return fingerprint(file)
+
+    monkeypatch.setattr(keeping, "fingerprint", looked)
     with working_copy(shard, kept, lambda: committed.append(numbers(kept)), keep_s=0.01) as place:
         assert place.parent != shard.parent
+        (keeper,) = set(threading.enumerate()) - before
         _until(lambda: committed == [[]])
         with closing(sqlite3.connect(place)) as database, database:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("INSERT INTO number VALUES (7)")
         _until(lambda: committed[-1] == [7])
-        seen = len(committed)
-        time.sleep(0.1)
+        seen, after = len(committed), len(looks) + 3
+        # It has looked again and again by then, and found nothing new.
+        _until(lambda: len(looks) >= after)
         assert len(committed) == seen
     assert numbers(kept) == [7]
-    assert threading.active_count() < 20
+    assert not keeper.is_alive()
 
 
 def _until(met: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if met():
-            return
+    end = time.monotonic() + 60
+    while not met():
+        assert time.monotonic() < end, "it did not come to pass within a minute"
         time.sleep(0.01)
-    raise AssertionError("it did not come to pass within five seconds")
 
 
 def test_what_sqlite_has_beside_a_journal_is_settled_into_it_before_it_is_sent(tmp_path: Path) -> None:
@@ -240,6 +251,61 @@ def test_a_trained_router_goes_to_the_checkpoint_volume(
     assert (published / "law" / "router.json").read_text() == "second"
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_no_name_of_a_router_leads_out_of_the_checkpoint_volume(
+    volume: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setattr(work, "TRAINING_STAGE", "routesdk_test_serverless:pack")
+    put(volume, "job.zip")
+    (tmp_path / "checkpoints" / "law").mkdir()
+
+    with pytest.raises(ValueError, match="no name of a router"):
+        work.train("run", "job.zip", name)
+
+    assert (tmp_path / "checkpoints" / "law").is_dir()
+
+
+def test_the_router_that_was_there_stays_until_the_new_one_is_in_its_place(
+    volume: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(work, "TRAINING_STAGE", "routesdk_test_serverless:pack")
+    put(volume, "job.zip", "old")
+    put(volume, "job.zip", "new", run="again")
+    work.train("run", "job.zip", "law")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name.endswith(".partial"):
+            raise OSError("the volume is full")
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+        patch.setattr(Path, "rename", refuse)
+        work.train("again", "job.zip", "law")
+
+    law = tmp_path / "checkpoints" / "law" / "router.json"
+    assert law.read_text() == "old"
+    # It was trained and not published: no report says that all is done.
+    assert not (volume / "runs" / "again" / "report.json").exists()
+    assert work.train("again", "job.zip", "law")["published"] == "law"
+    assert law.read_text() == "new"
+
+
+def test_a_finished_training_is_published_under_another_name_without_being_run_again(
+    volume: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(work, "TRAINING_STAGE", "routesdk_test_serverless:pack")
+    put(volume, "job.zip", "rows")
+    work.train("run", "job.zip", "law")
+    monkeypatch.setattr(work, "TRAINING_STAGE", "routesdk_test_serverless:fail_late")
+
+    told = work.train("run", "job.zip", "order")
+
+    assert (told["error"], told["published"]) == ("", "order")
+    assert json.loads((volume / "runs" / "run" / "report.json").read_text()) == told
+    assert sorted(each.name for each in (tmp_path / "checkpoints").iterdir()) == ["law", "order"]
+
+
 def test_a_batch_is_routed_by_the_bundled_router(volume: Path) -> None:
     put(volume, "asked.jsonl", 'How far is the Moon?\n{"id": "7", "query": "Who wrote Faust?"}\n')
 
@@ -249,8 +315,16 @@ def test_a_batch_is_routed_by_the_bundled_router(volume: Path) -> None:
     assert [json.loads(line)["query_id"] for line in lines][1] == "7"
 
 
+@pytest.fixture
+def fresh_container() -> Iterator[None]:
+    """A container that has loaded no router, and leaves none behind."""
+    endpoint._loaded.cache_clear()
+    yield
+    endpoint._loaded.cache_clear()
+
+
 def test_the_endpoints_body_decides_with_a_checkpoint_of_the_shelf(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_container: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Router.from_pretrained("default").with_large_share(1.0).save_pretrained(tmp_path / "always")
     monkeypatch.setenv(CHECKPOINTS_ENV, str(tmp_path))
@@ -303,6 +377,9 @@ def test_the_apps_settings_come_from_the_environment(variables: dict[str, str], 
         ("PROTECTED", "maybe", "neither true nor false"),
         ("PACKAGES", "numpy>=2", "not of the form NAME==VERSION"),
         ("GPU", "H100 please", "must match"),
+        ("PUBLISH", "..", "must match"),
+        ("PUBLISH", ".", "must match"),
+        ("PUBLISH", "default", "is a bundled router"),
         ("DATA_VOLUME", "routesdk-checkpoints", "is the checkpoint volume too"),
     ],
 )
@@ -449,6 +526,8 @@ def test_the_endpoint_gives_the_record_that_the_sdk_gives(web: Callable[..., tup
         ({"query": 3}, "Not a query"),
         ([], "dict"),
         (b"{", "JSON"),
+        ({"query": "Who?", "id": "7" * 257}, "longer than 256 characters"),
+        ({"query": "Who?", "explain": True}, "does not explain"),
     ],
 )
 def test_what_is_no_query_is_a_422_that_says_why(
@@ -458,3 +537,40 @@ def test_what_is_no_query_is_a_422_that_says_why(
 
     assert status == 422
     assert said in content.decode()
+
+
+@pytest.mark.slow
+def test_what_is_too_long_is_a_413(web: Callable[..., tuple[int, bytes]]) -> None:
+    status, content = web({"query": "x" * 1_000_000})
+
+    assert status == 413
+    assert b"Send a shorter query" in content
+
+
+@pytest.mark.slow
+def test_an_endpoint_explains_where_it_was_deployed_to(
+    web: Callable[..., tuple[int, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.EXPLAIN_ENV, "1")
+
+    assert web({"query": "Who wrote Faust?", "explain": True})[0] == 200
+
+
+@pytest.mark.slow
+def test_a_router_that_cannot_be_loaded_is_the_servers_fault_and_its_log_says_why(
+    fresh_container: None,
+    web: Callable[..., tuple[int, bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "router.json").write_text("{")
+    monkeypatch.setenv(CHECKPOINTS_ENV, str(tmp_path))
+    monkeypatch.setenv(layout.ENDPOINT_ENV, "broken")
+
+    status, content = web({"query": "Who wrote Faust?"})
+
+    assert status == 503
+    assert str(tmp_path) not in content.decode()
+    assert str(tmp_path) in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from routesdk.config import Config
 from routesdk.errors import JournalError, RunStoppedError
 from routesdk.host import PluginHost, attempt
 from routesdk.journal import Journal, JournalView, merge, occupied, partition, parts_in, remove
+from routesdk.pipeline.away import check_executor, forget
 from routesdk.pipeline.oracle.caller import Halt
 from routesdk.pipeline.oracle.plan import build_plan
 from routesdk.pipeline.oracle.run import Listener, Progress, work_off
@@ -23,6 +25,8 @@ from routesdk.pipeline.oracle.seam import sound
 from routesdk.protocols import Executor, RemoteExecutor
 from routesdk.structure import structure, unstructure
 from routesdk.types import Example, ShardResult, from_nano, to_nano
+
+logger = logging.getLogger("routesdk")
 
 STAGE = "routesdk.pipeline.oracle.shard:run_part"
 """The stage's name: names and files cross machines, never closures."""
@@ -113,6 +117,7 @@ class _Sitting:
             if not isinstance(result, ShardResult):
                 break
             merge(self._journal, result.output or result.shard)
+            forget(result.shard)
             waited_for.discard(result.shard)
             if result.shard in parts and result.output not in {None, result.shard}:
                 # What came back from another machine is merged; what was sent there is of no use any more.
@@ -153,14 +158,25 @@ async def _pass_on(halt: Halt, folder: Path, executor: Executor) -> None:
     while not halt.wanted:
         await asyncio.sleep(_LOOK_S)
     await asyncio.to_thread(_ask_to_stop, folder, executor)
+    # Again and again: the executor may not have come to its first part when it was told.
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        await asyncio.to_thread(_cancel, executor)
 
 
 def _ask_to_stop(folder: Path, executor: Executor) -> None:
     """Write the file that parts on this machine look for; cancel those that cannot see it."""
     with contextlib.suppress(OSError):
         (folder / _STOP).touch()
+    _cancel(executor)
+
+
+def _cancel(executor: Executor) -> None:
     if isinstance(executor, RemoteExecutor):
-        sound("executor", executor, executor.cancel)
+        # Whatever is stopping the run is what its caller must hear of.
+        _, error = attempt(executor.cancel)
+        if error is not None:
+            logger.warning("the executor cannot cancel its parts: %s: %s", type(error).__name__, error)
 
 
 class _StopFile(Halt):
@@ -227,16 +243,19 @@ async def take_in_parts(config: Config, journal: Journal, host: PluginHost) -> N
 
     Raises:
         JournalError: A part is still being written, or cannot be read.
-        ExecutorError: The other machines cannot be reached.
+        ExecutorError: The other machines cannot be reached, or parts are with another executor.
     """
     folder = _parts_folder(journal)
     left = parts_in(folder)
+    for part in left:
+        check_executor(part, config.oracle.executor.name)
     if left:
         executor = host.executor(config.oracle.executor.name, **config.oracle.executor.options)
         if isinstance(executor, RemoteExecutor):
             await asyncio.to_thread(sound, "executor", executor, executor.recover, STAGE, left)
     for part in left:
         merge(journal, part)
+        forget(part)
     _clear(folder)
 
 

@@ -110,11 +110,19 @@ def run_job(job: Path) -> Path:
 
     Returns:
         A zip file beside it: the checkpoint, and beside its manifest `payoff.json`.
+
+    Raises:
+        ConfigError: It is no packed job.
+        RouteSDKError: What `train_router` raises.
     """
     place = job.with_name(f"{job.name}.work")
-    with zipfile.ZipFile(job) as packed:
-        _extract(packed, place)
-    described = json.loads((place / _CONFIG).read_text(encoding="utf-8"))
+    try:
+        with zipfile.ZipFile(job) as packed:
+            _extract(packed, place)
+        described = json.loads((place / _CONFIG).read_text(encoding="utf-8"))
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        problem = f"is no packed job ({type(error).__name__}: {error})"
+        raise ConfigError("job", job.name, problem, "Pack it with `pack_job`.") from error
     for group in ("data", "validation"):
         described[group] = [str(place / name) for name in described[group]]
     described |= {"output": str(place / _ROUTER), "work": str(place / _WORK)}

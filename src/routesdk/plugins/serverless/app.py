@@ -7,17 +7,21 @@ file as the executor would.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
 
 from routesdk.errors import StageError
+from routesdk.host import attempt
 from routesdk.pipeline.routing import RoutingJob, pack_job
 from routesdk.plugins.serverless import work
 from routesdk.plugins.serverless.build import build_app
 from routesdk.plugins.serverless.config import config_of_environment
 from routesdk.plugins.serverless.courier import Courier
 from routesdk.plugins.serverless.executor import named
+from routesdk.plugins.serverless.failure import telling
+from routesdk.structure import structure
 
 config = config_of_environment()
 deployment = build_app(config)
@@ -32,7 +36,8 @@ def run_train(job: str, output: str = "") -> None:
         job: The job, a .zip file.
         output: Where the checkpoint's .zip file is to go; empty for beside the job.
     """
-    _deliver(_carried(work.TRAINING_STAGE, Path(job)), output)
+    trained = _carried(work.TRAINING_STAGE, Path(job))
+    _deliver(trained, output or str(Path(job).with_name(trained.name)))
 
 
 @app.local_entrypoint()
@@ -44,9 +49,17 @@ def run_route(queries: str, checkpoint: str = "default", large_share: str = "", 
         checkpoint: A bundled router, a folder here or on the checkpoint volume, or a Hub id.
         large_share: Share of calls meant to go up; empty for the checkpoint's own.
         output: Where the decisions are to go; empty for beside the queries.
+
+    Raises:
+        ConfigError: The share is no number from 0 to 1.
     """
     asked = Path(queries)
-    settings = RoutingJob(checkpoint=checkpoint, large_share=float(large_share) if large_share else None)
+    given: dict[str, object] = {"checkpoint": checkpoint}
+    if large_share:
+        share, _ = attempt(float, large_share)
+        # What is no number is named by the check that names what is out of range.
+        given["large_share"] = large_share if share is None else share
+    settings = structure(given, RoutingJob, where="run_route")
     with tempfile.TemporaryDirectory(prefix="routesdk-route-") as folder:
         job = pack_job(Path(folder) / f"{asked.stem}.zip", asked, settings)
         decided = _carried(work.ROUTING_STAGE, job)
@@ -63,12 +76,16 @@ def _carried(stage_name: str, shard: Path) -> Path:
     ((_, run, problem),) = named(stage_name, [shard], config.resume)
     if problem:
         raise StageError(stage_name, str(shard), problem)
-    result = (courier.finished(shard, run) if config.resume else None) or courier.carry(shard, run)
+    with telling(config):
+        found = courier.finished(shard, run) if config.resume else None
+    result = found or courier.carry(shard, run)
     if result.output is None:
         raise StageError(stage_name, shard.name, result.error.rstrip("."))
     return result.output
 
 
 def _deliver(file: Path, output: str) -> None:
-    if output:
-        shutil.move(file, output)
+    shutil.move(file, output)
+    with contextlib.suppress(OSError):
+        # The folder that it came in, where nothing else came.
+        file.parent.rmdir()

@@ -100,7 +100,7 @@ def _add_endpoint(
 
 
 def _image(config: ModalConfig, *, training: bool) -> modal.Image:
-    """Describe an image: every package to the version, and this very routesdk.
+    """Describe an image: direct packages to the version, what these need as pip finds it, and this routesdk.
 
     The package comes from this machine and not from an index: the ends of a call then never differ, and a
     version that was never released can be run too.
@@ -114,6 +114,7 @@ def _image(config: ModalConfig, *, training: bool) -> modal.Image:
                 layout.DATA_VOLUME_ENV: config.data_volume,
                 layout.CHECKPOINT_VOLUME_ENV: config.checkpoint_volume,
                 layout.ENDPOINT_ENV: config.checkpoint,
+                layout.EXPLAIN_ENV: "1" if config.explain else "0",
                 "ROUTESDK_CHECKPOINTS": layout.CHECKPOINTS,
                 "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             }

@@ -17,6 +17,8 @@ ENV_PREFIX = "ROUTESDK_MODAL_"
 
 _DAY_S = 24 * 60 * 60
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# It becomes a folder's name: `.` and `..` are folders that others are in.
+_ROUTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?==[A-Za-z0-9.+!_-]+")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -59,6 +61,8 @@ class ModalConfig:
         publish: Name that a trained router gets on the checkpoint volume, where it replaces one of that name;
             empty for one that is made of the job's name and content.
         protected: Whether the endpoint wants a proxy token of the workspace; without, anyone may call it.
+        explain: Whether the endpoint lets a policy model write its reasons, which takes far longer than a
+            decision; without, a request for them is refused.
         resume: Whether to fetch what an earlier call with the same shard finished, and go on with what it
             began; without, every shard is run from its start.
     """
@@ -76,14 +80,21 @@ class ModalConfig:
     packages: tuple[str, ...] = attrs.field(default=(), validator=_each(_PINNED, "of the form NAME==VERSION"))
     sources: tuple[str, ...] = attrs.field(default=(), validator=_each(_MODULE, "the name of a module"))
     checkpoint: str = "default"
-    publish: str = attrs.field(default="", validator=matches_re(rf"({_NAME.pattern})?"))
+    publish: str = attrs.field(default="", validator=matches_re(rf"({_ROUTER.pattern})?"))
     protected: bool = True
+    explain: bool = False
     resume: bool = True
 
     def __attrs_post_init__(self) -> None:
         if self.data_volume == self.checkpoint_volume:
             problem = "is the checkpoint volume too"
             raise ConfigError("data_volume", repr(self.data_volume), problem, "Name two volumes.")
+        if self.publish:
+            from routesdk.pretrained import bundled_names
+
+            if self.publish in bundled_names():
+                problem = "is a bundled router, which that name would go on to mean"
+                raise ConfigError("publish", repr(self.publish), problem, "Give it a name of its own.")
 
 
 def config_of_environment(environment: Mapping[str, str] | None = None) -> ModalConfig:

@@ -18,7 +18,8 @@ CHECKPOINTS = f"{ROOT}/checkpoints"
 DATA_VOLUME_ENV = "ROUTESDK_DATA_VOLUME"
 CHECKPOINT_VOLUME_ENV = "ROUTESDK_CHECKPOINT_VOLUME"
 ENDPOINT_ENV = "ROUTESDK_ENDPOINT_CHECKPOINT"
-"""Variables of the images: the volumes' names, and what the endpoint routes with."""
+EXPLAIN_ENV = "ROUTESDK_ENDPOINT_EXPLAIN"
+"""Variables of the images: the volumes' names, what the endpoint routes with, and whether it explains."""
 
 RUNS, IN, OUT, KEPT, REPORT = "runs", "in", "out", "kept", "report.json"
 """`runs/RUN/in/NAME` is what went in; `out` has what the stage wrote elsewhere, `kept` the latest copy of a

@@ -1,4 +1,6 @@
-"""The packages of the images, to the version: what runs on Modal today runs there next year.
+"""The direct packages of the images, to the version.
+
+What these need in turn is not pinned: pip picks it when an image is built.
 
 Source: the set that the tests of this release passed with, and that resolves together (November 2026).
 """

@@ -50,11 +50,14 @@ def train(run: str, name: str, publish: str = "") -> dict[str, str]:
     Returns:
         What became of it: see `stage`.
     """
-    report = stage(TRAINING_STAGE, run, name)
-    if publish and report["output"]:
-        _publish(DATA / layout.RUNS / run / report["output"], CHECKPOINTS / publish)
+    _reload()
+    folder = DATA / layout.RUNS / run
+    told = _finished(folder) or _worked(TRAINING_STAGE, folder, name)
+    if publish and told["output"] and not told["error"]:
+        _publish(folder / told["output"], CHECKPOINTS / publish)
         _commit(layout.CHECKPOINT_VOLUME_ENV)
-    return report
+        told["published"] = publish
+    return _report(folder, told)
 
 
 def route_batch(run: str, name: str) -> dict[str, str]:
@@ -82,11 +85,23 @@ def stage(stage_name: str, run: str, name: str) -> dict[str, str]:
         Three texts, empty where there is nothing to say: `output`, the path of the stage's file in the run's
         folder; `shard`, the path of what the shard became, where the stage changed it; and `error`.
     """
-    folder = DATA / layout.RUNS / run
-    shard, report = folder / layout.IN / name, folder / layout.REPORT
-    # A container that has served before sees the volume as it was then.
     _reload()
-    report.unlink(missing_ok=True)
+    folder = DATA / layout.RUNS / run
+    return _report(folder, _worked(stage_name, folder, name))
+
+
+def _finished(folder: Path) -> dict[str, str] | None:
+    """Return what an earlier call reported, where its output is still there."""
+    try:
+        told: dict[str, str] = json.loads((folder / layout.REPORT).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return told if told["output"] and (folder / told["output"]).is_file() else None
+
+
+def _worked(stage_name: str, folder: Path, name: str) -> dict[str, str]:
+    shard = folder / layout.IN / name
+    (folder / layout.REPORT).unlink(missing_ok=True)
     before = layout.fingerprint(shard)
     with working_copy(shard, folder / layout.KEPT / name, _commit) as place:
         result = run_shard(stage_name, place)
@@ -94,8 +109,13 @@ def stage(stage_name: str, run: str, name: str) -> dict[str, str]:
     told = _told(folder, became, place, result)
     if is_database(became) or layout.fingerprint(became) != before:
         told["shard"] = str(became.relative_to(folder))
+    return told
+
+
+def _report(folder: Path, told: dict[str, str]) -> dict[str, str]:
+    """Say that all is done, the last thing of all: a machine may be taken away before."""
     if not told["error"]:
-        report.write_text(json.dumps(told), encoding="utf-8")
+        (folder / layout.REPORT).write_text(json.dumps(told), encoding="utf-8")
     _commit()
     return told
 
@@ -122,13 +142,28 @@ def _told(folder: Path, became: Path, place: Path, result: ShardResult) -> dict[
 
 
 def _publish(packed: Path, folder: Path) -> None:
-    """Unpack a checkpoint where the endpoint finds it, whole or not at all."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    """Unpack a checkpoint where the endpoint finds it, whole or not at all.
+
+    Raises:
+        ValueError: The name leads out of the volume.
+    """
+    if folder.parent != CHECKPOINTS or folder.name in {"", ".."}:
+        raise ValueError(f"{folder.name!r} is no name of a router")
+    partial, old = (folder.with_name(f".{folder.name}.{state}") for state in ("partial", "old"))
+    for left in (partial, old):
+        shutil.rmtree(left, ignore_errors=True)
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    # What was there is deleted once the new one is in its place, and not before.
+    if folder.exists():
+        folder.rename(old)
+    try:
+        partial.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _commit(variable: str = layout.DATA_VOLUME_ENV) -> None:
@@ -147,6 +182,7 @@ def _commit(variable: str = layout.DATA_VOLUME_ENV) -> None:
 
 
 def _reload() -> None:
+    """See the volume as it is: a container that has served before sees it as it was then."""
     name = os.environ.get(layout.DATA_VOLUME_ENV)
     if name:
         import modal
