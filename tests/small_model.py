@@ -24,8 +24,9 @@ def save_random_model(
     family: str = "Llama",
     spread: float = 0.5,
     width: int = 32,
+    layers: int = 2,
 ) -> Path:
-    """Save a model of two layers with random weights, and a tokenizer of single bytes.
+    """Save a model of a few layers with random weights, and a tokenizer of single bytes.
 
     Args:
         folder: Where to; it is made.
@@ -34,6 +35,7 @@ def save_random_model(
         family: `Llama`, `Gemma2` or `Gemma3Text`, as transformers spells the config.
         spread: Standard deviation of the weights.
         width: Numbers that stand for a token; 4 bits need a multiple of 64.
+        layers: How many layers it has.
     """
     import torch
     import transformers
@@ -57,7 +59,7 @@ def save_random_model(
         vocab_size=len(tokenizer),
         hidden_size=width,
         intermediate_size=2 * width,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         max_position_embeddings=context_tokens,
         initializer_range=spread,

@@ -15,21 +15,19 @@ from hypothesis import strategies as st
 from routesdk._checked import checked
 from routesdk.config import (
     Config,
-    DPOConfig,
     EvaluateConfig,
     MappingConfig,
     OracleConfig,
     PriceConfig,
-    QLoRAConfig,
     RouterConfig,
     RuleConfig,
-    SFTConfig,
     TrainConfig,
     environment_variable,
     load_config,
 )
 from routesdk.errors import ConfigError
 from routesdk.structure import structure, unstructure
+from routesdk.tuning import DPOConfig, QLoRAConfig, SFTConfig
 from routesdk.types import PartConfig
 
 
@@ -61,10 +59,15 @@ def test_a_file_with_every_section_is_read(tmp_path: Path) -> None:
             options = { words = ["proof"], model = "pro" }
             [oracle]
             max_usd = 2.5
-            [train.qlora]
-            bits = 8
+            [train]
+            trainer = "qlora-dpo"
+            data = ["oracle.jsonl"]
+            tiers = ["flash", "pro"]
             [train.sft]
             epochs = 1
+            qlora = { bits = 8 }
+            [train.dpo.qlora]
+            bits = 4
             [evaluate]
             resamples = 100
             """,
@@ -78,8 +81,13 @@ def test_a_file_with_every_section_is_read(tmp_path: Path) -> None:
         RuleConfig(name="keyword", on_error="skip", options={"words": ["proof"], "model": "pro"}),
     )
     assert config.oracle.max_usd == Decimal("2.5")
-    assert config.train.qlora.bits == 8
-    assert config.train.sft.epochs == 1.0
+    assert config.train == TrainConfig(
+        trainer=PartConfig("qlora-dpo"),
+        data=(Path("oracle.jsonl"),),
+        tiers=("flash", "pro"),
+        sft=SFTConfig(epochs=1.0, qlora=QLoRAConfig(bits=8)),
+        dpo=DPOConfig(qlora=QLoRAConfig(bits=4)),
+    )
     assert config.evaluate.resamples == 100
 
 
@@ -108,7 +116,13 @@ def test_a_file_with_every_section_is_read(tmp_path: Path) -> None:
         ("[oracle]\ntest_share = 0", "oracle.test_share = 0.0: must be > 0.0"),
         ("[oracle]\nconcurrency = 0", "oracle.concurrency = 0: must be >= 1"),
         ('[oracle]\napi_key = "secret"', "oracle.api_key = .not shown.: no such key"),
-        ("[train.qlora]\nbits = 5", r"train.qlora.bits = 5: must be in \(4, 8, 16\)"),
+        ("[train.sft.qlora]\nbits = 5", r"train.sft.qlora.bits = 5: must be in \(4, 8, 16\)"),
+        ("[train.dpo.qlora]\nrank = 0", "train.dpo.qlora.rank = 0: must be >= 1"),
+        ("[train.qlora]\nbits = 4", r"train.qlora = .*: no such key"),
+        ("[train.sft]\nmax_tokens = 63", "train.sft.max_tokens = 63: must be >= 64"),
+        ('[train.sft]\ndevice = "gpu"', "train.sft.device = 'gpu'"),
+        ("[train]\nvalidation_share = 1", "train.validation_share = 1.0: must be < 1.0"),
+        ("[train]\ncompare = 3", "train.compare = 3: is a whole number"),
         ("[train]\nseed = true", "train.seed = True: is true or false, not a whole number"),
         ("[train.sft]\nlearning_rate = inf", "train.sft.learning_rate = inf: must be < inf"),
         ("[train.dpo]\nepochs = inf", "train.dpo.epochs = inf: must be < inf"),
@@ -275,9 +289,18 @@ _configs = st.builds(
         TrainConfig,
         base_model=st.none() | _names,
         seed=st.integers(0),
-        qlora=st.builds(QLoRAConfig, rank=st.integers(1), bits=st.sampled_from([4, 8, 16])),
-        sft=st.builds(SFTConfig, epochs=_positive, max_tokens=st.integers(16)),
-        dpo=st.builds(DPOConfig, beta=_positive),
+        data=st.lists(_names.map(Path), max_size=2).map(tuple),
+        tiers=st.lists(_names, max_size=3).map(tuple),
+        compare=st.lists(_names, max_size=3).map(tuple),
+        output=_names.map(Path),
+        trainer=st.builds(PartConfig, _names, st.dictionaries(_names, st.integers() | _names, max_size=2)),
+        sft=st.builds(
+            SFTConfig,
+            epochs=_positive,
+            max_tokens=st.integers(64),
+            qlora=st.builds(QLoRAConfig, rank=st.integers(1), bits=st.sampled_from([None, 4, 8, 16])),
+        ),
+        dpo=st.builds(DPOConfig, beta=_positive, pairs=st.none() | st.integers(2, 10**7)),
     ),
     evaluate=st.builds(EvaluateConfig, resamples=st.integers(100), seed=st.integers(0)),
 )

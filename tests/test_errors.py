@@ -25,6 +25,7 @@ EXAMPLES: tuple[tuple[RouteSDKError, str], ...] = (
     (errors.MissingExtraError("gemini", "pip install x", "no module"), "Run: pip install x"),
     (errors.PredictionError("linear", "sums to 1.2"), "no valid prediction"),
     (errors.PolicyParseError("Standart_Query", ("Standard_Query",)), "Did you mean 'Standard_Query'?"),
+    (errors.ReasonParseError("Reason:", "it is blank"), "one line of text"),
     (errors.RuleError("keyword", "ValueError: no"), 'on_error = "skip"'),
     (errors.UnknownModelError("gpt-5o", ("gpt-4o",), "rule 'tag'"), "Bind it to a tier"),
     (errors.NoModelAllowedError(("'pro': too dear", "'flash': offline")), "Relax a constraint"),

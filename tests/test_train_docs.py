@@ -119,7 +119,7 @@ def test_the_commands_of_the_guide_train_compare_merge_and_route(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
 

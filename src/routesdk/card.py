@@ -96,7 +96,8 @@ def _metrics(evidence: Evidence) -> str:
         for metric in evidence.metrics
     )
     return (
-        "## How well it does\n\nOn rows that its weights were not fitted to, with 95 % bootstrap intervals.\n\n"
+        "## How well it does\n\n"
+        "On rows that its weights were not fitted to, with 95 % bootstrap intervals.\n\n"
         f"| rows of | n | method | metric | value |\n|---|---:|---|---|---|\n{rows}"
     )
 

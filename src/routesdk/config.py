@@ -310,7 +310,8 @@ class TrainConfig:
         validation: Files for early stopping, calibration and the table at the end; empty holds a
             part of `data` out.
         tiers: Models that stand for the tiers in `data`, cheapest first; empty takes those of
-            the manifest beside the file, or the file's only ones.
+            the manifest beside the first file.
+        tier_names: Names of those tiers; empty takes the manifest's, or medium and large.
         matrix: Matrix that turns grades into policies.
         output: Folder of the checkpoint.
         work: Folder of prepared rows, training state and metrics: a killed run goes on from there.
@@ -328,6 +329,7 @@ class TrainConfig:
     data: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     validation: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     tiers: tuple[str, ...] = attrs.field(default=(), converter=_models, validator=deep_iterable(named))
+    tier_names: tuple[str, ...] = attrs.field(default=(), converter=_models, validator=deep_iterable(named))
     matrix: str = attrs.field(default="nine-cell", validator=named)
     output: Path = attrs.field(default=Path("router_checkpoints/router_final"), converter=_path)
     work: Path = attrs.field(default=Path("router_checkpoints/work"), converter=_path)

@@ -104,9 +104,7 @@ def load_router(
 ) -> Router:
     """Load a checkpoint and bind its tiers; see `Router.from_pretrained`."""
     host = PluginHost() if host is None else host
-    checkpoint, policy_model, hashes = _load_parts(
-        find_checkpoint(name, revision), host, model_options or {}
-    )
+    checkpoint, policy_model, hashes = _load_parts(find_checkpoint(name, revision), host, model_options or {})
     manifest = checkpoint.manifest
     serving = bind_tiers(manifest.tiers, medium, large, tiers)
     was_bound = manifest.bound or manifest.tiers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import typer
 
 from routesdk.cli.console import console, printable
@@ -18,12 +19,24 @@ def merge(
     model_option: list[str] = _MODEL_OPTION,
 ) -> None:
     """Merge an adapter into its base model: the checkpoint then loads without the base model."""
+    from routesdk.pretrained import find_checkpoint
     from routesdk.router import Router
 
-    options = {"bits": 16} | part_options(model_option or (), flag="--model-option")
-    router = Router.from_pretrained(checkpoint, model_options=options)
+    options = part_options(model_option or (), flag="--model-option")
+    found = find_checkpoint(checkpoint)
+    router = Router.from_pretrained(found, model_options=_wide(found) | options)
     folder = router.merged().save_pretrained(output)
     console().print(f"written to {printable(str(folder))}", soft_wrap=True)
+
+
+def _wide(folder: Path) -> dict[str, object]:
+    """Return the options that load weights whole, where there are such: nothing merges into fewer bits."""
+    from routesdk.checkpoint import read_checkpoint
+    from routesdk.host import PluginHost
+
+    name = read_checkpoint(folder).manifest.policy_model.name
+    config = PluginHost().find("policy model", name).component.config
+    return {"bits": 16} if config is not None and "bits" in attrs.fields_dict(config) else {}
 
 
 def push(

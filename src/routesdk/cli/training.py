@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,17 +67,18 @@ def prepare(
     settings = _settings(config, data, tier, {"seed": seed})
     host = PluginHost()
     matrix = matrix_of(settings, host)
-    divided = divide_data(settings, matrix, output)
-    prepared = prepare_rows(
-        (divided.train,),
-        (divided.validation,),
-        matrix=matrix,
-        analyst=host.analyst("heuristic"),
-        order=order,
-        balance=balance,
-        rejected=rejected,
-        seed=settings.seed,
-    )
+    with tempfile.TemporaryDirectory(prefix="routesdk-prepare-") as scratch:
+        divided = divide_data(settings, matrix, Path(scratch))
+        prepared = prepare_rows(
+            (divided.train,),
+            (divided.validation,),
+            matrix=matrix,
+            analyst=host.analyst("heuristic"),
+            order=order,
+            balance=balance,
+            rejected=rejected,
+            seed=settings.seed,
+        )
     stored = write_preparation(prepared, output)
     console().print_json(json.dumps(prepared.statistics()))
     console().print(f"written to {printable(str(stored.sft_train.parent))}", soft_wrap=True)
@@ -155,16 +157,23 @@ def _settings(
     if data:
         described["data"] = [str(path) for path in data]
     if tier:
-        described["tiers"] = [_model(item) for item in tier]
+        described["tier_names"], described["tiers"] = _tiers(tier)
     source = "" if file is None else str(file)
     return structure(described, TrainConfig, where="train", source=source)
 
 
-def _model(item: str) -> str:
-    name, equals, model = item.partition("=")
-    if not equals or not name or not model:
-        raise ConfigError("--tier", repr(item), "is not NAME=MODEL", "Write medium=my-model.")
-    return model
+def _tiers(given: list[str]) -> tuple[list[str], list[str]]:
+    """Return the tiers' names and models; medium and large may stand in any order, others as they cost."""
+    found: dict[str, str] = {}
+    for item in given:
+        name, equals, model = item.partition("=")
+        if not equals or not name or not model or name in found:
+            problem = "is not NAME=MODEL, or its name stands twice"
+            raise ConfigError("--tier", repr(item), problem, "Write medium=my-model.")
+        found[name] = model
+    usual = ("medium", "large")
+    names = list(usual) if set(found) == set(usual) else list(found)
+    return names, [found[name] for name in names]
 
 
 def _part(name: str | None, options: list[str] | None, flag: str, option: str) -> dict[str, object] | None:

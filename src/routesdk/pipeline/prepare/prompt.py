@@ -18,6 +18,8 @@ _LEFT_OUT = " … "
 # What is asked stands at the beginning or at the end of a long prompt, less often in the middle.
 _HEAD_SHARE = 0.75
 _ROUNDS = 12
+# More characters than a token stands for, but in runs of blanks: megabytes are not counted over and over.
+_LONGEST_TOKEN = 32
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +91,7 @@ def _turns(query: Query) -> list[str]:
 
 def _shortened(text: str, limit: int, count: Callable[[str], int]) -> str:
     """Keep head and tail of a text; halving finds how many characters fit."""
-    low, high = 0, len(text)
+    low, high = 0, min(len(text), limit * _LONGEST_TOKEN)
     for _ in range(_ROUNDS):
         middle = (low + high + 1) // 2
         if count(_ends(text, middle)) <= limit:

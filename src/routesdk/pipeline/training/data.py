@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import attrs
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from routesdk.config import TrainConfig
 from routesdk.dataset import example_from_row, read_jsonl, replacing
-from routesdk.errors import ConfigError, TrainingError
+from routesdk.errors import ConfigError, LeakError, TrainingError
 from routesdk.pipeline.fingerprint import query_hash
 from routesdk.pipeline.oracle.label import cell_name
 from routesdk.pipeline.split import split
@@ -77,19 +77,22 @@ def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingDa
     Raises:
         ConfigError: No file is named, or it is not clear which models stand for the tiers.
         DatasetError: A row cannot be used.
+        LeakError: A question of the validation files is learned from.
         TrainingError: There are too few rows to hold a part out.
     """
     if not config.data:
         raise ConfigError("train.data", "()", "names no file", "Name what `routesdk oracle export` wrote.")
-    models = config.tiers or _models_of(config.data, len(matrix.tiers))
+    models = config.tiers or tuple(tier.model for tier in manifest_tiers(config.data)) or _ask(config.data)
     if len(models) != len(matrix.tiers):
         problem = f"names {len(models)} models for {len(matrix.tiers)} tiers"
         raise ConfigError("train.tiers", ", ".join(models), problem, "Name one model a tier, cheapest first.")
     folder.mkdir(parents=True, exist_ok=True)
     train, validation = folder / "train.jsonl", folder / "validation.jsonl"
+    _keep_inputs((*config.data, *config.validation), (train, validation))
     rows = list(_rows(config.data))
     if config.validation:
         held = list(_rows(config.validation))
+        _refuse_shared(rows, held)
     else:
         rows, held = _held_out(rows, models, config)
     for file, part in ((train, rows), (validation, held)):
@@ -103,6 +106,14 @@ def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingDa
         rows=len(rows),
         held_out=len(held),
     )
+
+
+def _refuse_shared(rows: list[tuple[Example, bytes]], held: list[tuple[Example, bytes]]) -> None:
+    # Said before hours of training, not by the table at their end.
+    learned = {query_hash(example.query.text) for example, _ in rows}
+    shared = tuple(example.id for example, _ in held if query_hash(example.query.text) in learned)
+    if shared:
+        raise LeakError("validation, for training rows ask the same", shared)
 
 
 def _rows(files: Sequence[Path]) -> Iterator[tuple[Example, bytes]]:
@@ -138,24 +149,35 @@ def _cell(example: Example, models: Sequence[str]) -> str:
     return cell_name(grades)
 
 
-def _models_of(files: Sequence[Path], tiers: int) -> tuple[str, ...]:
-    """Find the models that stand for the tiers: in the manifest beside a file, or the only ones of its rows.
+def manifest_tiers(files: Sequence[Path]) -> tuple[Tier, ...]:
+    """Return the tiers that the manifest beside the first file names; none where there is no manifest.
 
     Raises:
-        ConfigError: Neither says it.
+        ConfigError: There is one, and it does not say so.
     """
-    manifest = files[0].with_suffix(".manifest.json")
-    if manifest.is_file():
-        try:
-            described = json.loads(manifest.read_text(encoding="utf-8"))["config"]["tiers"]
-            return tuple(str(tier["model"]) for tier in described)
-        except (ValueError, KeyError, TypeError) as error:
-            fix = "Name the models in `train.tiers`, cheapest first."
-            raise ConfigError("train.data", str(manifest), f"names no tiers ({error!r})", fix) from error
-    found: Counter[str] = Counter()
-    for example, _ in _rows(files):
-        found.update(example.outcomes.keys())
+    manifest = files[0].with_suffix(".manifest.json") if files else None
+    if manifest is None or not manifest.is_file():
+        return ()
+    try:
+        described = json.loads(manifest.read_text(encoding="utf-8"))["config"]["tiers"]
+        return tuple(Tier(str(tier["name"]), str(tier["model"])) for tier in described)
+    except (ValueError, KeyError, TypeError) as error:
+        fix = "Name the models in `train.tiers`, cheapest first."
+        raise ConfigError("train.data", str(manifest), f"names no tiers ({error!r})", fix) from error
+
+
+def _ask(files: Sequence[Path]) -> NoReturn:
+    """Ask which models stand for the tiers: which of a file's models is the cheaper one is not guessed."""
+    found = {model for example, _ in _rows(files) for model in example.outcomes}
     shown = ", ".join(sorted(found)[:12]) or "none"
-    problem = f"does not say which models stand for {tiers} tiers; its rows have {shown}"
+    problem = f"does not say which models stand for the tiers; its rows have {shown}"
     fix = "Name them in `train.tiers` or by --tier, cheapest first."
     raise ConfigError("train.data", os.fspath(files[0]), problem, fix)
+
+
+def _keep_inputs(inputs: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Refuse to write over what is read."""
+    for source in inputs:
+        if any(target.exists() and source.exists() and target.samefile(source) for target in targets):
+            problem = "would be written over: it lies where training keeps its own rows"
+            raise ConfigError("train.work", str(source), problem, "Name another work folder.")

@@ -75,7 +75,9 @@ def pack_job(config: TrainConfig, file: Path) -> Path:
     Raises:
         ConfigError: A base model or an option names a folder of this machine.
     """
-    for base in (config.base_model, config.sft.base_model, config.dpo.base_model):
+    bases = [config.base_model, config.sft.base_model, config.dpo.base_model]
+    bases += [each for each in config.trainer.options.values() if isinstance(each, str)]
+    for base in bases:
         if base and Path(base).expanduser().is_dir():
             problem = "is a folder of this machine, where the executor's machine cannot read it"
             raise ConfigError("base_model", base, problem, "Name a Hub id, or train with executor = 'local'.")
@@ -136,9 +138,13 @@ def unpack_result(file: Path, config: TrainConfig) -> Finished:
 
     fresh = config.work / "unpacked"
     shutil.rmtree(fresh, ignore_errors=True)
-    with zipfile.ZipFile(file) as packed:
-        _extract(packed, fresh)
-    record = json.loads((fresh / PAYOFF).read_text(encoding="utf-8"))
+    try:
+        with zipfile.ZipFile(file) as packed:
+            _extract(packed, fresh)
+        record = json.loads((fresh / PAYOFF).read_text(encoding="utf-8"))
+    except (zipfile.BadZipFile, FileNotFoundError, ValueError) as error:
+        problem = f"is not what a training packs ({error})"
+        raise ConfigError("result", str(file), problem, "Train again.") from error
     (fresh / PAYOFF).replace(config.work / PAYOFF)
     read_checkpoint(fresh)
     old = config.output

@@ -28,7 +28,7 @@ from routesdk.pipeline.payoff import (
     verdict,
 )
 from routesdk.pipeline.training.chain import Link, links
-from routesdk.pipeline.training.data import TrainingData, divide_data, examples
+from routesdk.pipeline.training.data import TrainingData, divide_data, examples, manifest_tiers
 from routesdk.pretrained import assemble_router
 from routesdk.protocols import Matrix, PolicyModel
 from routesdk.router import Router
@@ -170,7 +170,9 @@ def _described(link: Link, config: TrainConfig, job: TrainJob) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     files = [digest(dataset.path) for dataset in (*job.train, *job.validation)]
-    start = "" if job.start is None else job.start.with_suffix(".json").read_text(encoding="utf-8")
+    start = ""
+    if job.start is not None:
+        start = job.start.with_name(f"{job.start.name}.json").read_text(encoding="utf-8")
     return json.dumps([link.name, repr(link.trainer), files, config.matrix, config.seed, job.tiers, start])
 
 
@@ -215,19 +217,26 @@ def policy_gains(data: TrainingData, matrix: Matrix) -> dict[str, tuple[float, .
 
 
 def matrix_of(config: TrainConfig, host: PluginHost) -> Matrix:
-    """Build the matrix of a training: for medium and large, or for as many tiers as it names models."""
-    count = len(config.tiers) or 2
-    tiers = ("medium", "large") if count == 2 else tuple(f"tier-{place}" for place in range(1, count + 1))
+    """Build the matrix of a training, for the tiers that its config or the oracle's manifest names.
+
+    Where neither names any, they are medium and large, or `tier-1`, `tier-2`, and so on.
+    """
+    known = () if config.tiers else manifest_tiers(config.data)
+    tiers = config.tier_names or tuple(tier.name for tier in known)
+    if not tiers:
+        count = len(config.tiers) or 2
+        tiers = ("medium", "large") if count == 2 else tuple(f"tier-{at}" for at in range(1, count + 1))
     return build_matrix(PartConfig(config.matrix), host, tiers)
 
 
 def _evidence(config: TrainConfig, data: TrainingData, payoff: Payoff, model: PolicyModel) -> Evidence:
     models = tuple(tier.model for tier in data.tiers)
     details = getattr(model, "details", None)
+    names = " ".join(file.name for file in config.data)
     return Evidence(
         summary=f"A router trained by `{config.trainer.name}` on {data.rows:,} rows of an oracle.",
-        command="routesdk train",
-        sources=tuple(SourceRecord(name=file.name, rows=data.rows, tiers=models) for file in config.data[:1]),
+        command=f"routesdk train {names} --trainer {config.trainer.name}",
+        sources=(SourceRecord(name=names, rows=data.rows, tiers=models),),
         metrics=tuple(metric_records(payoff, "validation")),
         limits=(
             "Its figures are of validation rows, on which training stopped and calibration was fitted: they "

@@ -24,7 +24,8 @@ class GenerativeConfig:
         base_model: Folder of the base model, where the checkpoint's adapter was trained on a
             folder, or a copy of it lies on this machine; None takes what the checkpoint names.
         device: `auto` takes a CUDA device where there is one.
-        bits: Bits per base weight: 4, 8 or 16; None takes 16, which adapters are merged into.
+        bits: Bits per base weight: 4, 8 or 16, into which an adapter is merged; None takes those
+            of the training on a GPU, and 16 on a CPU.
         batch_tokens: Tokens of a batch at the most, padding included.
     """
 

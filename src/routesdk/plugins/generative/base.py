@@ -1,13 +1,8 @@
-"""The base model: found, loaded in as many bits as asked for, and known again by its fingerprint."""
+"""The base model in memory: loaded in as many bits as asked for, on whatever there is."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
-import os
-import re
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,38 +14,14 @@ import torch
 import transformers
 from transformers.utils import logging
 
-from routesdk.errors import CheckpointError, MissingExtraError, TrainingError
+from routesdk.errors import MissingExtraError, TrainingError
 from routesdk.host import attempt
+from routesdk.plugins.generative.origin import BaseRecord, Origin, find_origin, fingerprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-BASES_ENV = "ROUTESDK_BASE_MODELS"
-"""Environment variable: a folder in which base models lie by name, for checkpoints trained on a folder."""
-
-_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-
-
-@attrs.frozen(kw_only=True)
-class BaseRecord:
-    """Which base model a router stands on.
-
-    Attributes:
-        name: Hub id, or the name of the folder that it was loaded from.
-        revision: Commit on the Hub; empty for a folder.
-        hub: Whether `name` is an id of the Hub.
-        fingerprint: SHA-256 over config, tokenizer and the shapes of the weights.
-        family: The model type, such as `gemma2`.
-        parameters: How many weights it has.
-    """
-
-    name: str
-    revision: str
-    hub: bool
-    fingerprint: str
-    family: str
-    parameters: int
 
 
 @attrs.frozen(eq=False)
@@ -63,6 +34,8 @@ class Base:
         record: Which one it is.
         device: Where it is.
         bits: Bits per weight.
+        precision: The type that it is computed in, such as `bfloat16`.
+        place: Folder or Hub id that it was loaded from.
     """
 
     model: PreTrainedModel
@@ -70,11 +43,14 @@ class Base:
     record: BaseRecord
     device: str
     bits: int
+    precision: str
+    place: str
 
     @property
-    def precision(self) -> str:
-        """The type that it is computed in."""
-        return str(self.model.dtype).removeprefix("torch.")
+    def context_tokens(self) -> int | None:
+        """Tokens that it can read and write together; None where it names no limit."""
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return limit if isinstance(limit, int) and limit > 0 else None
 
 
 def load_base(
@@ -112,10 +88,13 @@ def load_base(
     if width < 16:
         how["quantization_config"] = _quantisation(width, dtype)
         how["device_map"] = {"": place}
-    where = _place(name)
     with quiet():
-        loaded, error = attempt(_load, where, revision, how, tokenizer)
-    if loaded is None:
+        origin, error = attempt(find_origin, name, revision)
+        if origin is not None:
+            loaded, error = attempt(_load, origin, how, tokenizer)
+    if origin is None or loaded is None:
+        if isinstance(error, TrainingError):
+            raise error
         problem = f"the base model {name!r} cannot be loaded ({_line(error)})"
         fix = "Name a folder or a Hub id of a causal language model in safetensors."
         raise TrainingError("generative", problem, fix) from error
@@ -127,95 +106,25 @@ def load_base(
         raise TrainingError("generative", problem, "Take another base model.")
     if words.pad_token_id is None:
         words.pad_token = words.eos_token
-    return Base(model.eval(), words, _record(where, name, model), place, width)
-
-
-def find_base(record: BaseRecord, given: str | None) -> tuple[str, str | None]:
-    """Return where the base model of a checkpoint is, and its revision.
-
-    A folder that is given comes first, then one of its name in the folder that
-    `ROUTESDK_BASE_MODELS` names, then the Hub.
-
-    Raises:
-        CheckpointError: It was trained on a folder, and nothing says where that is.
-    """
-    if given:
-        return given, None
-    shelf = os.environ.get(BASES_ENV)
-    if shelf:
-        for here in (Path(shelf) / record.name, Path(shelf) / record.name.rpartition("/")[2]):
-            if here.is_dir():
-                return str(here), None
-    if record.hub:
-        return record.name, record.revision or None
-    problem = f"needs its base model {record.name!r}, which was a folder when it was trained"
-    fix = f"Give model_options={{'base_model': FOLDER}}, set {BASES_ENV}, or merge the checkpoint."
-    raise CheckpointError(record.name, problem, fix)
-
-
-def check_base(record: BaseRecord, found: BaseRecord) -> None:
-    """Refuse another base model than the one that the adapter was trained on.
-
-    Raises:
-        CheckpointError: Its config, tokenizer or shapes differ.
-    """
-    if record.fingerprint != found.fingerprint:
-        problem = f"is not the base model {record.name!r} that the adapter was trained on: its files differ"
-        raise CheckpointError(found.name, problem, "Give the very model, or train again.")
-
-
-def fingerprint(folder: Path) -> str:
-    """Return the SHA-256 over a model's config, tokenizer, and the names, types and shapes of its weights.
-
-    The weights themselves are left out: reading gigabytes at each start would cost
-    more than it tells, for another model has other shapes, another vocabulary, or another config.
-    """
-    digest = hashlib.sha256()
-    for name in ("config.json", "tokenizer.json", "tokenizer.model"):
-        file = folder / name
-        if file.is_file():
-            data = file.read_bytes()
-            digest.update(f"{name}:{len(data)}:".encode() + _stable(name, data))
-    for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as stream:
-            (size,) = struct.unpack("<Q", stream.read(8))
-            digest.update(stream.read(size))
-    return digest.hexdigest()
-
-
-def _stable(name: str, data: bytes) -> bytes:
-    """Leave out of a config what the library that saved it adds: its version and where it read it."""
-    if name != "config.json":
-        return data
-    config = json.loads(data)
-    kept = {
-        key: value for key, value in config.items() if key not in ("transformers_version", "_name_or_path")
-    }
-    return json.dumps(kept, sort_keys=True).encode()
+    precision = str(dtype).removeprefix("torch.")
+    return Base(model.eval(), words, _record(origin, model), place, width, precision, origin.place)
 
 
 def _load(
-    place: str, revision: str | None, how: dict[str, object], words: Path | None
+    origin: Origin, how: dict[str, object], words: Path | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    source, version = (place, revision) if words is None else (str(words), None)
+    source, version = (origin.place, origin.revision) if words is None else (str(words), None)
     tokenizer = transformers.AutoTokenizer.from_pretrained(source, revision=version, trust_remote_code=False)
-    model = transformers.AutoModelForCausalLM.from_pretrained(place, revision=revision, **how)
+    model = transformers.AutoModelForCausalLM.from_pretrained(origin.place, revision=origin.revision, **how)
     return model, tokenizer
 
 
-def _record(place: str, name: str, model: PreTrainedModel) -> BaseRecord:
-    folder = Path(place)
-    commit = ""
-    local = folder.is_dir()
-    if not local:
-        commit = str(getattr(model.config, "_commit_hash", None) or "")
-        cached = transformers.utils.cached_file(name, "config.json", revision=commit or None)
-        folder = Path(str(cached)).parent
+def _record(origin: Origin, model: PreTrainedModel) -> BaseRecord:
     return BaseRecord(
-        name=folder.resolve().name if local else name,
-        revision=commit,
-        hub=not local,
-        fingerprint=fingerprint(folder),
+        name=origin.name,
+        revision=origin.revision or "",
+        hub=origin.hub,
+        fingerprint=fingerprint(origin.folder),
         family=str(model.config.model_type),
         parameters=_parameters(model),
     )
@@ -228,16 +137,6 @@ def _parameters(model: PreTrainedModel) -> int:
         packed = 2 if weight.__class__.__name__ == "Params4bit" else 1
         total += weight.numel() * packed
     return total
-
-
-def _place(name: str) -> str:
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return str(folder)
-    if _HUB_ID.fullmatch(name) and not name.startswith("."):
-        return name
-    problem = f"there is no folder {name!r}, and it is no id of the Hub"
-    raise TrainingError("generative", problem, "Check base_model; a Hub id reads 'owner/name'.")
 
 
 def _device(device: str) -> str:
@@ -269,7 +168,7 @@ def _dtype(precision: str, place: str) -> torch.dtype:
     if precision != "auto":
         return _DTYPES[precision]
     if place.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     # Where a CPU has no instruction for it, bfloat16 is emulated, and slower than float32.
     return torch.bfloat16 if _cpu_has_bf16() else torch.float32
 

@@ -10,15 +10,23 @@ import attrs
 import datasets
 import transformers
 import trl
-from peft import PeftModel
 
 from routesdk.errors import TrainingError
 from routesdk.host import PluginHost
 from routesdk.pipeline.prepare import Preparation
-from routesdk.plugins.generative.base import Base, check_base, find_base, fingerprint
+from routesdk.plugins.generative.base import Base
 from routesdk.plugins.generative.codec import Codec
 from routesdk.plugins.generative.finish import finish
-from routesdk.plugins.generative.material import encode_pairs, load_for, prepare_job, ready, serving_options
+from routesdk.plugins.generative.material import (
+    encode_pairs,
+    lengths_of,
+    load_for,
+    prepare_job,
+    require_empty,
+    serving_options,
+)
+from routesdk.plugins.generative.model import with_adapter
+from routesdk.plugins.generative.origin import check_base, content_hash, find_base
 from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
 from routesdk.plugins.generative.state import ADAPTER, State, read_state
 from routesdk.plugins.generative.watch import Place
@@ -33,10 +41,6 @@ class _Trainer(Guarded, trl.DPOTrainer):  # type: ignore[misc]
 
     def _prepare_dataset(self, dataset: datasets.Dataset, *_: object) -> datasets.Dataset:
         return dataset
-
-    def _set_signature_columns_if_needed(self) -> None:
-        # Rows of like length are put together by `length`; the collator passes it over.
-        self._signature_columns: list[str] = ["prompt_ids", "chosen_ids", "rejected_ids", "length"]
 
 
 @attrs.frozen
@@ -70,6 +74,7 @@ class DPO:
             DatasetError: A row cannot be used.
             LeakError: Stored reasons give an answer away.
         """
+        require_empty(job.output, NAME)
         started = self._start(job)
         config = attrs.evolve(self.config, order=started.order, max_tokens=started.max_tokens)
         prepared = prepare_job(job, config, self.host, NAME, config.rejected)
@@ -78,7 +83,7 @@ class DPO:
         base = load_for(config, place_name, revision, started.base.family)
         check_base(started.base, base.record)
         with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
-            start = fingerprint(job.start / ADAPTER)
+            start = content_hash(job.start / ADAPTER)
             place = place_of(job, NAME, described_run(job, config, base, start), Path(scratch))
             if not place.is_done():
                 work_off(NAME, lambda: self._trainer(job, config, base, prepared, place), place, job, config)
@@ -103,11 +108,13 @@ class DPO:
         lengths = Lengths.of(config, config.epochs, len(rows), base)
         shared = arguments(config, config.epochs, job, base=base, place=place, lengths=lengths)
         transformers.set_seed(job.seed)
-        model = ready(base, checkpointing=bool(shared["gradient_checkpointing"]))
-        return _Trainer(
-            model=PeftModel.from_pretrained(model, str((job.start or Path()) / ADAPTER), is_trainable=True),
+        trainer = _Trainer(
+            model=with_adapter(base, (job.start or Path()) / ADAPTER, trainable=True).model,
             args=trl.DPOConfig(**shared, beta=config.beta),
             train_dataset=rows,
             eval_dataset=encode_pairs(codec, prepared.dpo_validation),
             processing_class=base.tokenizer,
         )
+        if config.grouping == "length":
+            trainer.lengths = lengths_of(rows)
+        return trainer

@@ -6,22 +6,26 @@ import gc
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 import torch
 
 from routesdk.errors import TrainingError
-from routesdk.pipeline.prepare import Preparation, Taught
-from routesdk.plugins.generative.base import Base
+from routesdk.pipeline.prepare import Preparation
+from routesdk.plugins.generative.base import Base, load_base
 from routesdk.plugins.generative.model import Parts, serving_bits, serving_precision, with_adapter
 from routesdk.plugins.generative.run import data_hashes
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
-from routesdk.plugins.generative.state import ADAPTER, TOKENIZER, State, write_state
+from routesdk.plugins.generative.state import ADAPTER, STATE, TOKENIZER, State, write_state
 from routesdk.plugins.generative.watch import Place
 from routesdk.structure import unstructure
 from routesdk.tuning import TuningConfig
 from routesdk.types import TrainJob
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _BATCH_TOKENS = 8192
 _REFERENCE_ROWS = 2000
@@ -34,7 +38,28 @@ def finish(
 
     The adapter is loaded anew, the way a checkpoint is: what calibrates are the scores
     that will be served, merged weights and their rounding included.
+
+    Raises:
+        TrainingError: Something cannot be written; what was trained is kept, and `job.output` is empty.
     """
+    finished = False
+    try:
+        _finish(job, trainer, config, base, prepared, place)
+        finished = True
+    except OSError as error:
+        problem = f"the router cannot be saved in {job.output} ({error}); what was trained is kept"
+        raise TrainingError(trainer, problem, "Make room, and run the same again: it goes on.") from error
+    finally:
+        if not finished:
+            for leftover in (ADAPTER, TOKENIZER):
+                shutil.rmtree(job.output / leftover, ignore_errors=True)
+            (job.output / STATE).unlink(missing_ok=True)
+    return job.output
+
+
+def _finish(  # noqa: PLR0917 - the arguments of its one caller
+    job: TrainJob, trainer: str, config: TuningConfig, base: Base, prepared: Preparation, place: Place
+) -> None:
     best = place.best()
     if best is None:
         raise TrainingError(trainer, "no adapter was kept", f"Remove {place.folder}, and train again.")
@@ -51,7 +76,7 @@ def finish(
         precision=base.precision,
         calibration=Scaling.none(len(prepared.policies)),
     )
-    scores = _scores(base, state, job.output, prepared.validation)
+    scores, cut = _scores(base, state, job.output, prepared)
     names = [policy.name for policy in prepared.policies]
     labels = [names.index(row.policy) for row in prepared.validation]
     scaling = fit_scaling(scores, labels, config.calibration)
@@ -65,7 +90,7 @@ def finish(
             "trainer": trainer,
             "config": _described(config, base),
             "data_sha256": data_hashes((*job.train, *job.validation)),
-            "statistics": prepared.statistics(),
+            "statistics": prepared.statistics() | {"cut_to_fit": cut},
             "seed": job.seed,
             "best_step": step,
             "validation_loss": loss,
@@ -74,32 +99,33 @@ def finish(
         },
     )
     write_state(job.output, state)
-    return job.output
 
 
 def _scores(
-    base: Base, state: State, folder: Path, rows: tuple[Taught, ...]
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    # The base model has the adapter of the training run on it; a clean one is needed.
-    from routesdk.plugins.generative.base import load_base
-
-    place = str(getattr(base.model.config, "_name_or_path", ""))
-    revision = base.record.revision or None
-    device, base = base.device, attrs.evolve(base, model=None)
+    base: Base, state: State, folder: Path, prepared: Preparation
+) -> tuple[NDArray[np.float64], dict[str, int]]:
+    """Return the scores of the validation rows, and how many rows were cut to fit the model's context."""
     gc.collect()
-    if device.startswith("cuda"):
+    if base.device.startswith("cuda"):
         torch.cuda.empty_cache()
     clean = load_base(
-        place,
-        revision,
-        device=device,
+        base.place,
+        base.record.revision or None,
+        device=base.device,
         bits=serving_bits(state.bits),
         precision=serving_precision(state.precision),
         tokenizer=folder / TOKENIZER,
     )
     served = with_adapter(clean, folder / ADAPTER)
     parts = Parts.of(served, state, _BATCH_TOKENS)
-    return parts.scores(parts.prompts([row.query for row in rows]))
+    learned, held = (
+        parts.prompts([row.query for row in rows]) for rows in (prepared.train, prepared.validation)
+    )
+    cut = {
+        name: sum(prompt.cut for prompt in prompts)
+        for name, prompts in (("train", learned), ("validation", held))
+    }
+    return parts.scores(held), cut
 
 
 def _copy_adapter(source: Path, target: Path, base: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ def prepare_job(
 
 
 def load_for(config: TuningConfig, name: str, revision: str | None, family: str = "") -> Base:
-    """Load a base model as its family's recipe has it.
+    """Load a base model as its family's recipe has it; packing asks for flash attention.
 
     Raises:
         TrainingError: It cannot be loaded, or the device cannot hold it so.
@@ -59,19 +60,25 @@ def load_for(config: TuningConfig, name: str, revision: str | None, family: str 
     if not family:
         described = _config(name, revision)
         family = str(described.model_type) if described is not None else ""
-    return load_base(
+    packed = config.grouping == "packing" and importlib.util.find_spec("flash_attn") is not None
+    base = load_base(
         name,
         revision,
         device=config.device,
         bits=config.qlora.bits,
         precision=config.precision,
-        attention=recipe_for(family).attention,
+        attention="flash_attention_2" if packed else recipe_for(family).attention,
     )
+    if base.context_tokens is not None and config.max_tokens > base.context_tokens:
+        problem = (
+            f"max_tokens = {config.max_tokens}, and {base.record.name!r} reads {base.context_tokens} tokens"
+        )
+        raise TrainingError("generative", problem, "Lower max_tokens, or take another base model.")
+    return base
 
 
-def adapted(base: Base, config: QLoRAConfig, *, checkpointing: bool) -> PeftModel:
+def adapted(base: Base, config: QLoRAConfig) -> PeftModel:
     """Put a fresh adapter on all linear layers of a base model."""
-    model = ready(base, checkpointing=checkpointing)
     lora = peft.LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
@@ -79,40 +86,49 @@ def adapted(base: Base, config: QLoRAConfig, *, checkpointing: bool) -> PeftMode
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    return peft.get_peft_model(model, lora)
-
-
-def ready(base: Base, *, checkpointing: bool) -> transformers.PreTrainedModel:
-    """Make a quantised base model fit to be trained on."""
-    if base.bits == 16:
-        return base.model
-    return peft.prepare_model_for_kbit_training(base.model, use_gradient_checkpointing=checkpointing)
+    return peft.get_peft_model(base.model, lora)
 
 
 def encode_rows(codec: Codec, rows: Sequence[SFTRow], loss: str) -> datasets.Dataset:
     """Return rows as tokens and labels: the loss is on the completion, or on the decision alone."""
-    columns: dict[str, list[object]] = {"input_ids": [], "labels": [], "length": []}
+    columns: dict[str, list[object]] = {"input_ids": [], "labels": []}
     for row in rows:
         prompt = codec.prompt(row.taught.query).tokens
         completion = codec.completed(row.completion)
         tokens, labels = _labelled(completion, loss)
         columns["input_ids"].append([*prompt, *tokens])
         columns["labels"].append([_IGNORED] * len(prompt) + labels)
-        columns["length"].append(len(prompt) + len(tokens))
     return datasets.Dataset.from_dict(columns)
 
 
 def encode_pairs(codec: Codec, pairs: Sequence[DPOPair]) -> datasets.Dataset:
     """Return pairs as tokens, in the columns that TRL's collator takes."""
-    columns: dict[str, list[object]] = {"prompt_ids": [], "chosen_ids": [], "rejected_ids": [], "length": []}
+    columns: dict[str, list[object]] = {"prompt_ids": [], "chosen_ids": [], "rejected_ids": []}
     for pair in pairs:
         prompt = codec.prompt(pair.taught.query).tokens
         chosen, rejected = codec.completed(pair.chosen).tokens, codec.completed(pair.rejected).tokens
         columns["prompt_ids"].append(list(prompt))
         columns["chosen_ids"].append(list(chosen))
         columns["rejected_ids"].append(list(rejected))
-        columns["length"].append(len(prompt) + max(len(chosen), len(rejected)))
     return datasets.Dataset.from_dict(columns)
+
+
+def require_empty(folder: Path, trainer: str) -> None:
+    """Refuse to write into a folder that holds something: what is there may be a good router.
+
+    Raises:
+        TrainingError: The folder is missing, or not empty.
+    """
+    if not folder.is_dir() or any(folder.iterdir()):
+        problem = f"the output folder {folder} is missing or not empty"
+        raise TrainingError(trainer, problem, "Give an empty folder that exists.")
+
+
+def lengths_of(pairs: datasets.Dataset) -> list[int]:
+    """Return the tokens of each pair's longer side."""
+    return [
+        len(pair["prompt_ids"]) + max(len(pair["chosen_ids"]), len(pair["rejected_ids"])) for pair in pairs
+    ]
 
 
 def serving_options(config: TuningConfig) -> dict[str, object]:
@@ -149,7 +165,11 @@ def _config(name: str, revision: str | None) -> transformers.PretrainedConfig | 
     from routesdk.host import attempt
 
     def read() -> transformers.PretrainedConfig:
-        return transformers.AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+        place = str(Path(name).expanduser())
+        here = Path(place).is_dir()
+        return transformers.AutoConfig.from_pretrained(
+            place if here else name, revision=None if here else revision, trust_remote_code=False
+        )
 
     # What is wrong with it is said when the model is loaded.
     return attempt(read)[0]

@@ -15,9 +15,10 @@ import torch
 from routesdk.errors import CheckpointError, PredictionError, TrainingError
 from routesdk.pipeline.prepare import DECISION_FIRST, read_completion
 from routesdk.plugins.generative import GenerativeConfig
-from routesdk.plugins.generative.base import Base, check_base, find_base, load_base, quiet
+from routesdk.plugins.generative.base import Base, load_base, quiet
 from routesdk.plugins.generative.codec import Codec, Prompt
 from routesdk.plugins.generative.engine import Engine, Stops, Task
+from routesdk.plugins.generative.origin import check_base, find_base
 from routesdk.plugins.generative.state import (
     ADAPTER,
     MERGED,
@@ -227,6 +228,11 @@ class GenerativeModel:
         for path, content in self._files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
+            if content is None and not (self._source / path).is_file():
+                problem = "is gone: it was too large to be kept in memory"
+                raise CheckpointError(
+                    str(self._source / path), problem, "Load the router again, and save it."
+                )
             if content is None:
                 shutil.copyfile(self._source / path, target)
             else:
@@ -287,8 +293,13 @@ def serving_precision(trained: str) -> str:
     return trained if trained == "float32" or torch.cuda.is_available() else "auto"
 
 
-def with_adapter(base: Base, folder: Path, *, merge: bool = True) -> Base:
-    """Put an adapter on a base model; into its weights where these are not quantised.
+def with_adapter(base: Base, folder: Path, *, trainable: bool = False) -> Base:
+    """Put an adapter on a base model: into its weights, where these are neither quantised nor to be trained.
+
+    Args:
+        base: The base model.
+        folder: The adapter, as safetensors.
+        trainable: Whether it is trained further.
 
     Raises:
         CheckpointError: The adapter is missing, damaged, or not for this model.
@@ -296,10 +307,12 @@ def with_adapter(base: Base, folder: Path, *, merge: bool = True) -> Base:
     from peft import PeftModel
     from safetensors import SafetensorError
 
+    # Without it, another format would be looked for.
+    _require(folder, "adapter_model.safetensors", "adapter_config.json")
     try:
         with quiet():
-            adapted = PeftModel.from_pretrained(base.model, str(folder))
-            model = adapted.merge_and_unload() if merge and base.bits == 16 else adapted
+            adapted = PeftModel.from_pretrained(base.model, str(folder), is_trainable=trainable)
+            model = adapted if trainable or base.bits < 16 else adapted.merge_and_unload()
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise CheckpointError(str(folder), f"holds no adapter for {base.record.name!r} ({error})") from error
     return attrs.evolve(base, model=model.eval())

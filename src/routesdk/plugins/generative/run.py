@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib.util
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -18,35 +19,51 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback
 
 from routesdk.errors import TrainingError
+from routesdk.pipeline.prepare import FORM_VERSION, PROMPT_VERSION
 from routesdk.plugins.generative.base import Base
+from routesdk.plugins.generative.order import LengthGrouped
 from routesdk.plugins.generative.recipe import rows_a_pass, step_size
-from routesdk.plugins.generative.watch import Place, Watch
+from routesdk.plugins.generative.watch import NotFiniteError, Place, Watch
 from routesdk.structure import unstructure
 from routesdk.tuning import TuningConfig
 from routesdk.types import Dataset, TrainJob
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import Trainer
+    from transformers import Trainer, TrainerState, TrainingArguments
 
 _LOGGED = 400
 """Lines of training metrics a run has at the most, about."""
 
 _LAST_GOOD = "last-good"
 
-
-class NotFiniteError(ArithmeticError):
-    """The loss of a step is no number; the weights are still those of the step before."""
+# Safetensors and PyTorch write by themselves, and pass the system's words on, or not even these.
+_FULL = ("No space left", "File too large", "quota exceeded")
+_WRITERS = ("PytorchStreamWriter", "inline_container", "iostream error")
 
 
 class Guarded:
-    """A mixin of trainers that ends a run before a loss that is no number reaches the weights."""
+    """A mixin of trainers: a loss that is no number ends a run before it reaches the weights.
+
+    Attributes:
+        lengths: Tokens of each row, where rows of like length are to stand together.
+    """
+
+    args: TrainingArguments
+    state: TrainerState
+    lengths: Sequence[int] = ()
+
+    def _get_train_sampler(self, *arguments: object, **named: object) -> object:
+        if not self.lengths:
+            return super()._get_train_sampler(*arguments, **named)  # type: ignore[misc]
+        rows = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGrouped(self.lengths, rows, self.args.seed, lambda: self.state.epoch or 0.0)
 
     def training_step(self, *arguments: object, **named: object) -> torch.Tensor:
         """Compute one pass, and look at its loss."""
         loss: torch.Tensor = super().training_step(*arguments, **named)  # type: ignore[misc]
         if not torch.isfinite(loss):
-            raise NotFiniteError
+            raise NotFiniteError("the loss")
         return loss
 
 
@@ -124,6 +141,7 @@ def data_hashes(datasets: tuple[Dataset, ...]) -> dict[str, str]:
 def described_run(job: TrainJob, config: TuningConfig, base: Base, start: str = "") -> dict[str, object]:
     """Return everything that a run's result depends on."""
     return {
+        "versions": [PROMPT_VERSION, FORM_VERSION],
         "config": unstructure(config) | {"base_model": base.record.name, "device": base.device},
         "base": base.record.fingerprint,
         "bits": base.bits,
@@ -140,8 +158,12 @@ def arguments(
     config: TuningConfig, epochs: float, job: TrainJob, *, base: Base, place: Place, lengths: Lengths
 ) -> dict[str, object]:
     """Return what both of TRL's configs take."""
-    dtype = base.model.dtype if base.bits == 16 else torch.bfloat16
+    precision = base.precision
     on_gpu = base.device.startswith("cuda")
+    if config.report_to != "none" and importlib.util.find_spec(config.report_to) is None:
+        problem = f"report_to = {config.report_to!r}, and that package is not installed"
+        fix = f"Run `pip install {config.report_to}`, or leave it out: metrics.jsonl is written anyway."
+        raise TrainingError("generative", problem, fix)
     asked = config.gradient_checkpointing
     checkpointing = on_gpu if asked is None else asked
     rate = config.learning_rate or step_size(base.record.parameters)
@@ -157,13 +179,11 @@ def arguments(
         "per_device_eval_batch_size": lengths.micro_batch * (4 if on_gpu else 1),
         "gradient_accumulation_steps": lengths.passes,
         "gradient_checkpointing": checkpointing,
-        "bf16": dtype is torch.bfloat16,
-        "fp16": dtype is torch.float16,
+        "bf16": precision == "bfloat16",
+        "fp16": precision == "float16",
         "use_cpu": not on_gpu,
         "dataloader_pin_memory": on_gpu,
         "optim": "paged_adamw_8bit" if on_gpu and base.bits < 16 else "adamw_torch",
-        "train_sampling_strategy": "group_by_length" if config.grouping == "length" else "random",
-        "length_column_name": "length",
         "logging_steps": lengths.log,
         "logging_nan_inf_filter": False,
         "eval_strategy": "steps",
@@ -209,8 +229,9 @@ def work_off(
     )
     trainer.add_callback(watch)
     with _troubles(name, trainer, place, config), _no_noise():
-        trainer.train(resume_from_checkpoint=None if state is None else str(state))
-        if watch.evaluated_at < trainer.state.global_step:
+        if not watch.has_lost_patience:
+            trainer.train(resume_from_checkpoint=None if state is None else str(state))
+        if watch.evaluated < trainer.state.global_step:
             # The last steps count, too.
             trainer.evaluate()
     if place.best() is None:
@@ -226,19 +247,32 @@ def _troubles(name: str, trainer: Trainer, place: Place, config: TuningConfig) -
         step = trainer.state.global_step
         kept = place.folder / _LAST_GOOD
         trainer.model.save_pretrained(str(kept), selected_adapters=["default"])
-        problem = f"the loss is no number at step {step + 1}; the adapter of step {step} is kept in {kept}"
+        problem = f"{error} is no number at step {step + 1}; the adapter of step {step} is kept in {kept}"
         raise TrainingError(name, problem, _not_a_number(config, trainer)) from error
-    except (OSError, SafetensorError) as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        what = "the disk is full" if full or "No space" in str(error) else "the state cannot be saved"
-        last = place.last_state()
-        reached = f"{last.name.replace('checkpoint-', 'step ')} is kept" if last else "no step was saved yet"
-        problem = f"{what} ({error}); {reached} in {place.folder}"
-        raise TrainingError(name, problem, "Make room, and run the same again: it goes on.") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
         problem = f"memory ran out at step {trainer.state.global_step + 1} ({_first(error)})"
         fix = "Lower micro_batch or max_tokens, set gradient_checkpointing, or take fewer bits."
         raise TrainingError(name, problem, fix) from error
+    except (OSError, SafetensorError, RuntimeError) as error:
+        what = _unwritten(error)
+        if not what:
+            raise
+        last = place.last_state()
+        reached = f"{last.name.replace('checkpoint-', 'step ')} is kept" if last else "no step was saved yet"
+        problem = f"{what} ({_first(error)}); {reached} in {place.folder}"
+        raise TrainingError(name, problem, "Make room, and run the same again: it goes on.") from error
+
+
+def _unwritten(error: Exception) -> str:
+    """Say what kept a file from being written; empty where it is something else that failed."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if full or any(words in str(error) for words in _FULL):
+        return "the disk is full"
+    if isinstance(error, RuntimeError):
+        # PyTorch does not say why: a full disk is by far the commonest reason.
+        writing = any(words in str(error) for words in _WRITERS)
+        return "the state cannot be saved, as where the disk is full" if writing else ""
+    return "the state cannot be saved"
 
 
 def _first(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from routesdk.plugins.generative.material import (
     load_for,
     prepare_job,
     refuse_packing,
+    require_empty,
     serving_options,
 )
 from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
@@ -75,6 +76,7 @@ class SFT:
             DatasetError: A row cannot be used.
             LeakError: Stored reasons give an answer away.
         """
+        require_empty(job.output, NAME)
         prepared = prepare_job(job, self.config, self.host, NAME)
         if not self.config.base_model:
             fix = "Name a folder or a Hub id, such as google/gemma-2-2b-it."
@@ -101,10 +103,17 @@ class SFT:
         held = encode_rows(codec, prepared.sft_validation, self.config.loss)
         prefix = codec.common_prefix()
         everything = [*rows["input_ids"], *held["input_ids"]]
-        sharing = self.config.share_prefix and not packing and can_share(base.model, prefix, everything)
+        sharing = (
+            self.config.share_prefix
+            and not packing
+            and can_share(base.model, prefix, everything, lengths.micro_batch)
+        )
+        if sharing:
+            # A pass of validation rows is one sequence as well.
+            shared["per_device_eval_batch_size"] = lengths.micro_batch
         transformers.set_seed(job.seed)
-        return _Trainer(
-            model=adapted(base, self.config.qlora, checkpointing=bool(shared["gradient_checkpointing"])),
+        trainer = _Trainer(
+            model=adapted(base, self.config.qlora),
             data_collator=SharedPrefix(prefix, base.model.dtype) if sharing else None,
             args=trl.SFTConfig(
                 **shared,
@@ -116,3 +125,6 @@ class SFT:
             eval_dataset=held,
             processing_class=base.tokenizer,
         )
+        if self.config.grouping == "length":
+            trainer.lengths = [len(tokens) for tokens in rows["input_ids"]]
+        return trainer

@@ -19,6 +19,9 @@ MASK = "shared_mask"
 _ABLE = ("sdpa", "eager")
 """Kinds of attention that take a mask of any form."""
 
+_LONGEST = 4096
+"""Tokens of a joined sequence at the most: its mask then takes 32 MiB."""
+
 
 @attrs.frozen
 class SharedPrefix:
@@ -64,11 +67,28 @@ class SharedPrefix:
         return mask.masked_fill(seen, 0.0)[None, None]
 
 
-def can_share(model: PreTrainedModel, prefix: Sequence[int], rows: Sequence[Sequence[int]]) -> bool:
-    """Tell whether a model's attention takes such masks, and all rows begin alike."""
+def can_share(
+    model: PreTrainedModel, prefix: Sequence[int], rows: Sequence[Sequence[int]], at_once: int
+) -> bool:
+    """Tell whether rows can stand in one sequence: they begin alike, and are short; attention takes the mask.
+
+    Attention and mask grow with the square of the sequence, and a mask of its own form
+    knows no sliding window: rows must fit into that of the model.
+
+    Args:
+        model: The model.
+        prefix: What rows should begin with.
+        rows: Their tokens.
+        at_once: Rows of a pass.
+    """
     start = len(prefix)
     alike = all(list(row[:start]) == list(prefix) and len(row) > start for row in rows)
-    return start > 0 and alike and str(model.config._attn_implementation) in _ABLE
+    if not start or not alike or str(model.config._attn_implementation) not in _ABLE:
+        return False
+    longest = sorted((len(row) for row in rows), reverse=True)
+    window = getattr(model.config.get_text_config(), "sliding_window", None)
+    joined = start + sum(length - start for length in longest[:at_once])
+    return joined <= _LONGEST and (not window or longest[0] <= window)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import attrs
 
 from routesdk.errors import CheckpointError, ConfigError
 from routesdk.pipeline.prepare import FORM_VERSION, PROMPT_VERSION
-from routesdk.plugins.generative.base import BaseRecord
+from routesdk.plugins.generative.origin import BaseRecord
 from routesdk.plugins.generative.scaling import Scaling
 from routesdk.structure import structure
 from routesdk.types import FrozenMapping, Policy, frozen

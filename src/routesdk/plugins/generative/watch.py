@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,21 @@ _STATES = "states"
 _WHOLE = "whole.json"
 _BEST = "best.json"
 _DONE = "done.json"
-_FIGURES = ("loss", "eval_loss", "learning_rate", "grad_norm", "num_tokens")
+_FIGURES = ("loss", "learning_rate", "grad_norm", "num_tokens")
 _DPO_FIGURES = ("rewards/accuracies", "rewards/margins")
+
+
+class NotFiniteError(ArithmeticError):
+    """The loss of a step, or a gradient, is no number; the weights are still those of the step before."""
+
+
+@attrs.frozen(kw_only=True)
+class _Kept:
+    """An adapter that was the best one when it was kept."""
+
+    folder: str
+    step: int
+    loss: float
 
 
 @attrs.frozen
@@ -57,8 +71,14 @@ class Place:
 
     def mark_done(self) -> None:
         """Note that training came to its end; its states are not needed any more."""
+        self.settle()
         replace_text(self.folder / _DONE, "{}\n")
-        shutil.rmtree(self.states, ignore_errors=True)
+        for state in self.states.glob("checkpoint-*"):
+            shutil.rmtree(state, ignore_errors=True)
+        # TRL's own card of a model that is not shared from here; logs of other tools may lie beside it.
+        with contextlib.suppress(OSError):
+            (self.states / "README.md").unlink(missing_ok=True)
+            self.states.rmdir()
 
     def last_state(self) -> Path | None:
         """Return the newest state that was written to its end, and remove those that were not."""
@@ -72,21 +92,24 @@ class Place:
 
     def best(self) -> tuple[Path, int, float] | None:
         """Return the best adapter so far, its step and its validation loss."""
-        try:
-            known = json.loads((self.folder / _BEST).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        return self.folder / known["folder"], known["step"], known["loss"]
+        for kept in self._kept()[-1:]:
+            return self.folder / kept.folder, kept.step, kept.loss
+        return None
 
     def keep_best(self, model: PeftModel, step: int, loss: float) -> None:
-        """Save the adapter as the best one; the one before stays until this one is whole."""
-        before = self.best()
+        """Save the adapter as the best one; those before stay until a state is saved that knows this one."""
         name = f"best-{step}"
         shutil.rmtree(self.folder / name, ignore_errors=True)
         model.save_pretrained(str(self.folder / name), selected_adapters=["default"])
-        replace_text(self.folder / _BEST, json.dumps({"folder": name, "step": step, "loss": loss}))
-        if before is not None and before[0].name != name:
-            shutil.rmtree(before[0], ignore_errors=True)
+        before = [kept for kept in self._kept() if kept.step != step]
+        self._keep([*before, _Kept(folder=name, step=step, loss=loss)])
+
+    def settle(self) -> None:
+        """Remove all adapters but the best one: no run goes back to before it any more."""
+        kept = self._kept()
+        self._keep(kept[-1:])
+        for each in kept[:-1]:
+            shutil.rmtree(self.folder / each.folder, ignore_errors=True)
 
     def rewind(self, step: int) -> list[dict[str, float]]:
         """Leave out of the metrics what comes after a step, and return the rest."""
@@ -102,11 +125,27 @@ class Place:
             if entry["step"] <= step:
                 kept.append(entry)
         replace_text(self.metrics, "".join(json.dumps(entry) + "\n" for entry in kept))
-        best = self.best()
-        if best is not None and best[1] > step:
-            shutil.rmtree(best[0], ignore_errors=True)
-            (self.folder / _BEST).unlink()
+        best = self._kept()
+        self._keep([each for each in best if each.step <= step])
+        for each in best:
+            if each.step > step:
+                shutil.rmtree(self.folder / each.folder, ignore_errors=True)
         return kept
+
+    def _kept(self) -> list[_Kept]:
+        try:
+            known = json.loads((self.folder / _BEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        return [_Kept(**entry) for entry in known]
+
+    def _keep(self, kept: Sequence[_Kept]) -> None:
+        replace_text(self.folder / _BEST, json.dumps([attrs.asdict(each) for each in kept]))
+
+
+def _all_finite(tensors: list[torch.Tensor]) -> bool:
+    # One look for all of them: each look at a GPU's number waits for the GPU.
+    return bool(torch.isfinite(torch.stack(torch._foreach_norm(tensors)).sum()))
 
 
 def replace_text(file: Path, text: str) -> None:
@@ -146,14 +185,24 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self._began = self._logged = time.monotonic()
         self._first: int | None = None
         self._tokens: float | None = None
-        self._loss: float | None = None
-        losses = [entry["eval_loss"] for entry in earlier if "eval_loss" in entry]
+        evaluations = [entry for entry in earlier if "eval_loss" in entry]
+        losses = [entry["eval_loss"] for entry in evaluations]
         self._validation_loss = losses[-1] if losses else None
-        self.evaluated_at = max((int(each["step"]) for each in earlier if "eval_loss" in each), default=-1)
+        self._evaluated = int(evaluations[-1]["step"]) if evaluations else 0
         self._worse = 0
         self._lowest = math.inf
         for loss in losses:
             self._count(loss)
+
+    @property
+    def evaluated(self) -> int:
+        """The last step that there was an evaluation at; 0 for none."""
+        return self._evaluated
+
+    @property
+    def has_lost_patience(self) -> bool:
+        """Whether validation loss has not fallen for so long that training is over."""
+        return self._worse >= self._patience
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -161,8 +210,18 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         """Note where it begins: at a later step where a killed run goes on."""
         self._first = state.global_step
         self._began = self._logged = time.monotonic()
-        if self._worse >= self._patience:
-            control.should_training_stop = True
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """End the run before a gradient that is no number reaches the weights.
+
+        Raises:
+            NotFiniteError: One is none. In float16 the scaler passes such a step over by itself.
+        """
+        gradients = [each.grad for each in self._model.parameters() if each.grad is not None]
+        if not args.fp16 and gradients and not _all_finite(gradients):
+            raise NotFiniteError("a gradient")
 
     def on_log(
         self,
@@ -173,31 +232,25 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         **_: object,
     ) -> None:
         """Write a line, and tell who listens."""
-        if logs is None or not ("loss" in logs or "eval_loss" in logs):
+        if logs is None or "loss" not in logs:
             return
-        entry: dict[str, float] = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 6)}
-        entry |= {name: float(logs[name]) for name in (*_FIGURES, *_DPO_FIGURES) if name in logs}
         now = time.monotonic()
-        if "loss" in logs:
-            self._loss = float(logs["loss"])
-            speed = self._speed(logs.get("num_tokens"), now)
-            progress = TrainProgress(
-                stage=self._stage,
-                step=state.global_step,
-                steps=state.max_steps,
-                loss=self._loss,
-                validation_loss=self._validation_loss,
-                tokens_per_s=speed,
-                memory_mb=memory_mb(),
-                seconds_left=self._seconds_left(state, now),
-            )
-            entry |= {"memory_mb": progress.memory_mb or 0.0}
-            if speed is not None:
-                entry["tokens_per_s"] = speed
-            if self._listen is not None:
-                self._listen(progress)
-        with self._place.metrics.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(entry) + "\n")
+        speed = self._speed(logs.get("num_tokens"), now)
+        progress = TrainProgress(
+            stage=self._stage,
+            step=state.global_step,
+            steps=state.max_steps,
+            loss=float(logs["loss"]),
+            validation_loss=self._validation_loss,
+            tokens_per_s=speed,
+            memory_mb=memory_mb(),
+            seconds_left=self._seconds_left(state, now),
+        )
+        figures = {name: float(logs[name]) for name in (*_FIGURES, *_DPO_FIGURES) if name in logs}
+        figures |= {"memory_mb": progress.memory_mb or 0.0}
+        self._write(state, figures if speed is None else figures | {"tokens_per_s": speed})
+        if self._listen is not None:
+            self._listen(progress)
 
     def on_evaluate(
         self,
@@ -209,13 +262,15 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """Keep the adapter where it is the best so far; stop where it has long not been."""
         loss = (metrics or {}).get("eval_loss")
-        self.evaluated_at = state.global_step
         if loss is None or not math.isfinite(loss):
             return
         self._validation_loss = loss
+        self._evaluated = state.global_step
         if self._count(loss):
             self._place.keep_best(self._model, state.global_step, loss)
-        if self._worse >= self._patience:
+        # Written last: where the line stands, the adapter is kept.
+        self._write(state, {"eval_loss": loss})
+        if self.has_lost_patience:
             control.should_training_stop = True
 
     def on_save(
@@ -224,6 +279,12 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         """Mark a state as whole: transformers calls this when all of its files are written."""
         folder = self._place.states / f"checkpoint-{state.global_step}"
         replace_text(folder / _WHOLE, json.dumps({"step": state.global_step}))
+        self._place.settle()
+
+    def _write(self, state: TrainerState, figures: Mapping[str, float]) -> None:
+        entry = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 6), **figures}
+        with self._place.metrics.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(entry) + "\n")
 
     def _count(self, loss: float) -> bool:
         better = loss < self._lowest

@@ -1,0 +1,277 @@
+"""The trainers `qlora-sft` and `qlora-dpo` with random weights: what they promise, learn, and leave."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import attrs
+import pytest
+
+from routesdk.testing import check_trainer, make_examples, write_dataset
+from routesdk.types import Dataset, Query, TrainJob, TrainProgress
+from small_model import save_random_model
+from tuning import HOST, STACK, needed, weights
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from routesdk.plugins.generative.model import GenerativeModel
+
+pytestmark = pytest.mark.slow
+
+SMALL: Mapping[str, object] = {"precision": "float32", "epochs": 0.3, "batch_size": 8}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    needed(*STACK)
+    return save_random_model(tmp_path_factory.mktemp("bases") / "base", spread=0.2)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return write_dataset(tmp_path_factory.mktemp("rows") / "rows.jsonl", make_examples(48))
+
+
+@attrs.frozen
+class Done:
+    """A training that came to its end."""
+
+    folder: Path
+    output: Path
+    heard: list[TrainProgress]
+
+    @property
+    def place(self) -> Path:
+        (found,) = (self.folder / "work").iterdir()
+        return found
+
+    @property
+    def metrics(self) -> list[dict[str, float]]:
+        return [json.loads(line) for line in (self.place / "metrics.jsonl").read_text().splitlines()]
+
+    @property
+    def losses(self) -> list[float]:
+        return [entry["loss"] for entry in self.metrics if "loss" in entry]
+
+    @property
+    def training(self) -> dict[str, object]:
+        state = json.loads((self.output / "generative.json").read_text())
+        return cast("dict[str, object]", state["training"])
+
+
+def train(
+    folder: Path, rows: Dataset, trainer: str = "qlora-sft", start: Path | None = None, **settings: object
+) -> Done:
+    output = folder / "model"
+    output.mkdir(parents=True)
+    done = Done(folder, output, [])
+    job = TrainJob(train=(rows,), output=output, start=start, work=folder / "work", listen=done.heard.append)
+    HOST.trainer(trainer, **{**SMALL, **settings}).train(job)
+    return done
+
+
+@pytest.fixture(scope="module")
+def sft(base: Path, rows: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """One pass over the rows."""
+    return train(tmp_path_factory.mktemp("sft"), rows, base_model=str(base), epochs=1.0, learning_rate=3e-3)
+
+
+@pytest.fixture(scope="module")
+def dpo(base: Path, sft: Done, rows: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """One pass over the pairs, from the adapter of SFT."""
+    folder = tmp_path_factory.mktemp("dpo")
+    settings = {"base_model": str(base), "epochs": 1.0, "learning_rate": 1e-3, "qlora": {"dropout": 0.0}}
+    return train(folder, rows, "qlora-dpo", start=sft.output, **settings)
+
+
+def test_sft_keeps_the_contract_of_a_trainer(base: Path, rows: Dataset, tmp_path: Path) -> None:
+    trainer = HOST.trainer("qlora-sft", base_model=str(base), **SMALL)
+    model = HOST.policy_model("generative", base_model=str(base))
+
+    check_trainer(trainer, model, job=TrainJob(train=(rows,), output=tmp_path), tolerance=1e-4)
+
+
+def test_dpo_keeps_the_contract_of_a_trainer(base: Path, sft: Done, rows: Dataset, tmp_path: Path) -> None:
+    trainer = HOST.trainer("qlora-dpo", base_model=str(base), pairs=8, **SMALL)
+    model = HOST.policy_model("generative", base_model=str(base))
+    job = TrainJob(train=(rows,), output=tmp_path, start=sft.output)
+
+    check_trainer(trainer, model, job=job, tolerance=1e-4)
+
+
+def test_every_step_is_a_line_of_metrics_and_is_told_to_who_listens(sft: Done) -> None:
+    lines = [entry for entry in sft.metrics if "loss" in entry]
+
+    assert [entry["step"] for entry in lines] == list(range(1, len(lines) + 1))
+    for entry in lines:
+        assert math.isfinite(entry["loss"])
+        assert entry["learning_rate"] >= 0.0
+        assert entry["memory_mb"] > 10.0
+    assert [each.step for each in sft.heard] == [entry["step"] for entry in lines]
+    assert [each.loss for each in sft.heard] == sft.losses
+    assert {each.stage for each in sft.heard} == {"qlora-sft"}
+    assert {each.steps for each in sft.heard} == {len(lines)}
+    assert sft.heard[-1].seconds_left == 0.0
+    evaluated = [entry["step"] for entry in sft.metrics if "eval_loss" in entry]
+    assert len(evaluated) == len(set(evaluated)) >= 2
+
+
+def test_training_lowers_the_loss(sft: Done) -> None:
+    assert sft.losses[-1] < sft.losses[0] - 0.1
+
+
+def test_a_router_says_what_it_was_trained_with_and_on(sft: Done, base: Path) -> None:
+    model = cast("GenerativeModel", HOST.policy_model("generative", base_model=str(base)).load(sft.output))
+    told = model.details()
+
+    assert told["trainer"] == "qlora-sft"
+    assert len(sft.training["data_sha256"]) == 1  # type: ignore[arg-type]
+    assert '"learning_rate": 0.003' in told["config"]
+    assert str(base.parent) not in json.dumps(told)
+
+
+def test_the_first_loss_of_dpo_is_that_of_its_reference(dpo: Done) -> None:
+    # Before the first step policy and reference are one: -log(sigmoid(0)).
+    assert dpo.losses[0] == pytest.approx(math.log(2.0), abs=1e-5)
+    assert dpo.losses[-1] < dpo.losses[0]
+
+
+def test_dpo_leaves_its_reference_out_and_the_start_as_it_was(dpo: Done, sft: Done) -> None:
+    assert sorted(path.name for path in (dpo.output / "adapter").iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    assert not [path for path in dpo.output.rglob("*") if "ref" in path.name]
+    assert weights(dpo.output / "adapter") == weights(sft.output / "adapter")
+    assert not any("ref" in name.split(".") for name in weights(dpo.output / "adapter"))
+    adapters = [each.output / "adapter" / "adapter_model.safetensors" for each in (dpo, sft)]
+    assert adapters[0].read_bytes() != adapters[1].read_bytes()
+
+
+def test_dpo_takes_as_many_pairs_as_it_is_told_to(
+    base: Path, sft: Done, rows: Dataset, tmp_path: Path
+) -> None:
+    settings = {"base_model": str(base), "pairs": 16, "epochs": 1.0, "batch_size": 8}
+
+    done = train(tmp_path, rows, "qlora-dpo", start=sft.output, **settings)
+
+    assert len(done.losses) == 2
+
+
+def test_a_rising_validation_loss_stops_training_and_the_best_adapter_is_kept(
+    base: Path, rows: Dataset, tmp_path: Path
+) -> None:
+    settings = {"epochs": 6.0, "learning_rate": 0.5, "evaluations": 2, "patience": 1, "warmup_share": 0.3}
+
+    done = train(tmp_path, rows, base_model=str(base), **settings)
+
+    evaluations = {entry["step"]: entry["eval_loss"] for entry in done.metrics if "eval_loss" in entry}
+    best = min(evaluations, key=lambda step: evaluations[step])
+    *_, before, last = evaluations
+    assert (done.training["best_step"], done.training["validation_loss"]) == (best, evaluations[best])
+    assert best == before < last
+    assert last < done.heard[0].steps
+    assert [path.name for path in done.place.glob("best-*")] == [f"best-{best}"]
+    saved = done.output / "adapter" / "adapter_model.safetensors"
+    assert saved.read_bytes() == (done.place / f"best-{best}" / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_row_longer_than_the_context_is_cut_counted_and_learned_from(base: Path, tmp_path: Path) -> None:
+    examples = list(make_examples(40))
+    examples[5] = attrs.evolve(examples[5], query=Query("Which river? " + "Tell more. " * 300))
+    long = write_dataset(tmp_path / "rows.jsonl", examples)
+
+    done = train(tmp_path / "long", long, base_model=str(base), epochs=1.0)
+
+    statistics = cast("dict[str, dict[str, object]]", done.training["statistics"])
+    assert sum(cast("dict[str, int]", statistics["cut_to_fit"]).values()) == 1
+    counted = cast("dict[str, int]", statistics["rows"])
+    assert counted["train"] + counted["validation"] == 40
+    assert all(math.isfinite(loss) for loss in done.losses)
+
+
+@pytest.mark.parametrize("family", ["Llama", "Gemma2", "Gemma3Text"])
+def test_rows_that_share_their_beginning_have_the_loss_and_gradients_of_rows_side_by_side(
+    tmp_path: Path, family: str
+) -> None:
+    needed(*STACK)
+    folder = save_random_model(tmp_path / "base", family=family, spread=0.2)
+    model, prefix, encoded = _encoded(folder)
+    shared = _gradients(model, _shared_pass(model, prefix, encoded))
+    side_by_side = _gradients(model, _padded_pass(model, encoded))
+
+    assert shared[0] == pytest.approx(side_by_side[0], rel=1e-5)
+    assert shared[1].keys() == side_by_side[1].keys()
+    for name, gradient in shared[1].items():
+        scale = float(side_by_side[1][name].abs().max())
+        assert float((gradient - side_by_side[1][name]).abs().max()) <= 1e-3 * scale + 1e-7, name
+
+
+def _encoded(folder: Path) -> tuple[PreTrainedModel, tuple[int, ...], list[dict[str, list[int]]]]:
+    from routesdk.pipeline.prepare import Taught, sft_rows
+    from routesdk.plugins.generative.codec import Codec
+    from routesdk.plugins.generative.material import encode_rows, load_for
+    from routesdk.plugins.generative.sharing import can_share
+    from routesdk.tuning import SFTConfig
+
+    base = load_for(SFTConfig(precision="float32"), str(folder), None)
+    policies = HOST.matrix("nine-cell").policies
+    codec = Codec(base.tokenizer, policies, "decision-first", 1024)
+    taught = [
+        Taught(id=f"{at}", query=Query("Why " * (at + 1)), policy=policy.name, analysis="So.", gains=(0.0,))
+        for at, policy in enumerate(policies)
+    ]
+    rows = list(encode_rows(codec, sft_rows(taught, policies, "decision-first"), "completion"))
+    prefix = codec.common_prefix()
+    assert can_share(base.model, prefix, [row["input_ids"] for row in rows])
+    return base.model, prefix, rows
+
+
+def _shared_pass(
+    model: PreTrainedModel, prefix: tuple[int, ...], rows: list[dict[str, list[int]]]
+) -> torch.Tensor:
+    from routesdk.plugins.generative.sharing import MASK, SharedPrefix, masked
+
+    batch = SharedPrefix(prefix, model.dtype)(rows)
+    with masked(model, batch.pop(MASK)):
+        loss: torch.Tensor = model(**batch).loss
+    return loss
+
+
+def _padded_pass(model: PreTrainedModel, rows: list[dict[str, list[int]]]) -> torch.Tensor:
+    import torch
+
+    width = max(len(row["input_ids"]) for row in rows)
+    fill = {"input_ids": 0, "labels": -100}
+    batch = {
+        name: torch.tensor([row[name] + [fill[name]] * (width - len(row[name])) for row in rows])
+        for name in fill
+    }
+    mask = torch.tensor([[at < len(row["input_ids"]) for at in range(width)] for row in rows]).long()
+    loss: torch.Tensor = model(**batch, attention_mask=mask).loss
+    return loss
+
+
+def _gradients(model: PreTrainedModel, loss: torch.Tensor) -> tuple[float, dict[str, torch.Tensor]]:
+    model.zero_grad()
+    loss.backward()
+    gradients = {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
+    return float(loss.detach()), gradients
+
+
+def test_training_that_shares_the_beginning_takes_the_same_course(
+    base: Path, rows: Dataset, tmp_path: Path
+) -> None:
+    settings = {"base_model": str(base), "epochs": 0.7, "qlora": {"dropout": 0.0}}
+    shared, padded = (
+        train(tmp_path / str(sharing), rows, share_prefix=sharing, **settings) for sharing in (True, False)
+    )
+
+    assert len(shared.losses) >= 4
+    assert shared.losses == pytest.approx(padded.losses, abs=1e-4)
