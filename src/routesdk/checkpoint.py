@@ -42,8 +42,9 @@ _SUFFIXES = (".safetensors", ".json", ".txt", ".jinja", ".model", ".md", ".onnx"
 """What a policy model may write: weights, vocabularies, graphs and text, none of which holds code.
 
 An ONNX file is a protocol buffer: a graph of a closed list of operators on arrays, and the arrays.
-Unlike a pickle, reading it calls nothing by name, and none of the operators reads a file, opens a
-connection or starts a program. An operator from elsewhere runs only where the process registers its
+Unlike a pickle, reading it calls nothing by name, and none of the operators opens a connection or
+starts a program. Arrays may lie in other files, which the graph names: who runs one must refuse it
+where it does, as `encoder` does. An operator from elsewhere runs only where the process registers its
 library, which routesdk never does. What a hostile graph can do is take time and memory, or be a
 fault of onnxruntime away from more: as with a hostile safetensors file, only less far.
 """

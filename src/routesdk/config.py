@@ -35,6 +35,10 @@ def _options(options: Mapping[str, object]) -> Mapping[str, object]:
     return cast("Mapping[str, object]", frozen_throughout(options))
 
 
+def _tables(tables: Mapping[str, Mapping[str, object]]) -> Mapping[str, Mapping[str, object]]:
+    return cast("Mapping[str, Mapping[str, object]]", frozen_throughout(tables))
+
+
 def _policies(policies: Mapping[str, str]) -> Mapping[str, str]:
     return frozen(policies) if isinstance(policies, Mapping) else policies
 
@@ -317,6 +321,7 @@ class TrainConfig:
         base_model: Folder or Hub id of the base model, for trainers that need one.
         sft: Options of `qlora-sft`.
         dpo: Options of `qlora-dpo`.
+        options: `[train.options.NAME]`: options of the trainers to compare with, by name.
         executor: Where training runs.
     """
 
@@ -336,6 +341,7 @@ class TrainConfig:
     base_model: str | None = attrs.field(default=None, validator=optional(named))
     sft: SFTConfig = attrs.field(factory=SFTConfig)
     dpo: DPOConfig = attrs.field(factory=DPOConfig)
+    options: Mapping[str, Mapping[str, object]] = attrs.field(factory=FrozenMapping, converter=_tables)
     executor: PartConfig = attrs.field(default=PartConfig("local"), converter=_part)
 
 

@@ -203,6 +203,30 @@ def test_tuning_that_helps_no_held_out_row_is_undone(host: PluginHost, folder: P
         np.testing.assert_array_equal(after[name], array)
 
 
+def test_tuning_that_loses_itself_leaves_no_model(host: PluginHost, folder: Path, tmp_path: Path) -> None:
+    needed("peft")
+    rows = write_dataset(tmp_path / "rows.jsonl", make_examples())
+
+    with pytest.raises(TrainingError, match="learning_rate"):
+        train(host, tmp_path, folder, rows, tune="lora", epochs=3, learning_rate=1e30, rank=4)
+
+    assert not list((tmp_path / "model").iterdir())
+
+
+def test_a_loss_that_is_no_number_is_not_the_best(
+    host: PluginHost, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed("peft")
+    monkeypatch.setattr("routesdk.plugins.encoder.lora._measure", lambda *_: float("nan"))
+    rows = write_dataset(tmp_path / "rows.jsonl", make_examples())
+    train(host, tmp_path, folder, rows, tune="lora", epochs=2, learning_rate=5e-3, rank=4)
+
+    after = load_file(tmp_path / "model" / "encoder" / "model.safetensors")
+
+    for name, array in load_file(folder / "model.safetensors").items():
+        np.testing.assert_array_equal(after[name], array)
+
+
 def test_an_encoder_of_the_hub_can_be_named_in_place_of_kept(
     host: PluginHost, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -25,8 +26,11 @@ pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from routesdk.plugins.encoder import EncoderTrainerConfig
+from routesdk.plugins.encoder.graph import refuse_other_files
 from routesdk.plugins.encoder.material import PENALTIES, Material
+from routesdk.plugins.encoder.onnx_engine import OnnxEngine
 from routesdk.plugins.encoder.pooling import (
+    Pooling,
     UnsuitableError,
     check_modules,
     read_pooling,
@@ -34,7 +38,8 @@ from routesdk.plugins.encoder.pooling import (
 )
 from routesdk.plugins.encoder.reader import Reader
 from routesdk.plugins.encoder.side import Side, Standard
-from routesdk.plugins.encoder.source import open_source, open_torch
+from routesdk.plugins.encoder.source import fetch_source, find_source, open_source, open_torch
+from routesdk.plugins.encoder.stored import EncoderTable
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +200,109 @@ def test_the_smallest_limit_of_tokens_counts_and_one_without_sense_does_not(tmp_
     assert token_limit(tmp_path) == 256
 
 
+# Graphs.
+
+
+def field(number: int, value: bytes | int) -> bytes:
+    """A field of a protocol buffer: a number, or bytes with their length."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def varint(value: int) -> bytes:
+    found = bytearray()
+    while value >= 0x80:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(found) + bytes([value])
+
+
+PLACE = field(1, b"location") + field(2, b"/etc/passwd")
+INSIDE = field(8, b"weights") + field(9, b"\0" * 300)
+OUTSIDE = field(8, b"weights") + field(13, PLACE) + field(14, 1)
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [
+        lambda tensor: field(7, field(5, tensor)),
+        lambda tensor: field(7, field(15, field(1, tensor))),
+        lambda tensor: field(7, field(1, field(5, field(5, tensor)))),
+        lambda tensor: field(7, field(1, field(5, field(6, field(5, tensor))))),
+        lambda tensor: field(25, field(7, field(5, field(10, tensor)))),
+    ],
+    ids=["initializer", "sparse", "constant", "subgraph", "function"],
+)
+def test_a_graph_with_arrays_in_other_files_is_refused(lay: Callable[[bytes], bytes]) -> None:
+    start = field(1, 8) + field(2, b"a maker") + b"\x251234" + b"\x21" + b"12345678"
+
+    refuse_other_files(start + lay(INSIDE))
+    for outside in (OUTSIDE, field(13, PLACE), field(14, 1)):
+        with pytest.raises(UnsuitableError, match="arrays in other files"):
+            refuse_other_files(start + lay(INSIDE) + lay(outside))
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        field(7, field(5, INSIDE))[:-1],
+        b"\x08",
+        b"\x3b",
+        b"\x00\x01",
+        field(7, 1),
+        b"\x08" + b"\xff" * 11,
+        # Field 7 and bits beyond 32, which some readers drop.
+        varint(7 << 3 | 2 | 1 << 34) + b"\0",
+        b"\x0a\x08\0\0ORTM\0\0",
+    ],
+)
+def test_a_graph_that_readers_may_take_for_another_is_refused(graph: bytes) -> None:
+    with pytest.raises(UnsuitableError, match="graph"):
+        refuse_other_files(graph)
+
+
+def test_no_session_is_made_of_a_graph_with_arrays_in_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routesdk.plugins.encoder.onnx_engine._session", lambda graph: pytest.fail("made"))
+
+    with pytest.raises(UnsuitableError, match="arrays in other files"):
+        OnnxEngine(field(7, field(5, OUTSIDE)), b"{}", Pooling(mode="mean", normalize=True), 8)
+
+
+# What a checkpoint names.
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "commit"),
+    [
+        ("../encoder", "0" * 40),
+        ("/tmp/encoder", "0" * 40),
+        ("a/b/c", "0" * 40),
+        ("maker/encoder", "main"),
+        ("maker/encoder", ""),
+        ("", "0" * 40),
+    ],
+)
+def test_a_checkpoint_names_a_hub_id_and_a_commit(hub_id: str, commit: str) -> None:
+    with pytest.raises(ValueError, match=r"hub_id|commit"):
+        EncoderTable(engine="torch", max_tokens=8, penalty=1.0, hub_id=hub_id, commit=commit)
+
+
+def test_what_a_checkpoint_names_is_never_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "maker" / "encoder").mkdir(parents=True)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: str(tmp_path / "cache"))
+
+    assert find_source("maker/encoder", None).hub_id == ""
+    assert fetch_source("maker/encoder", "0" * 40).folder == tmp_path / "cache"
+
+
 # Fitting.
+
+
+def test_vectors_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(TrainingError, match="not finite"):
+        Standard.of(np.array([[1.0, np.nan]], dtype=np.float32))
 
 
 def make_side(rows: int = 400, width: int = 6, seed: int = 0) -> Side:
@@ -277,7 +384,15 @@ def test_some_rows_keep_what_they_teach_about_the_tiers() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"tune": "all"}, {"penalty": 0.0}, {"onnx": "yes"}, {"max_tokens": 2}, {"encoder": ""}, {"device": "x"}],
+    [
+        {"tune": "all"},
+        {"penalty": 0.0},
+        {"onnx": "yes"},
+        {"max_tokens": 2},
+        {"encoder": ""},
+        {"device": "x"},
+        {"tune": "lora", "embed_encoder": False},
+    ],
 )
 def test_settings_out_of_range_are_refused(host: PluginHost, options: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
@@ -319,7 +434,7 @@ def test_without_torch_an_encoder_says_how_to_install_it(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"encoder": "./nowhere"}, "there is no folder ./nowhere"),
+        ({"encoder": "./nowhere", "device": "cpu"}, "there is no folder ./nowhere"),
         ({"embed_encoder": False}, "only a Hub id"),
         ({"onnx": "on", "device": "cpu"}, r"there is no onnx/model\.onnx|onnxruntime is not installed"),
         ({"onnx": "on", "tune": "lora"}, "tuning changes the weights"),

@@ -76,9 +76,9 @@ def _chain(name: str, config: TrainConfig, host: PluginHost) -> list[Link]:
 
 
 def _options(name: str, config: TrainConfig) -> dict[str, object]:
-    """Return a trainer's options: its own where it is the one asked for, else its table's."""
+    """Return a trainer's options: its table's, and its own beside them where it is the one asked for."""
     tables: dict[str, object] = {"qlora-sft": config.sft, "qlora-dpo": config.dpo}
-    options = unstructure(tables[name]) if name in tables else {}
+    options = unstructure(tables[name]) if name in tables else dict(config.options.get(name, {}))
     if name == config.trainer.name:
         options |= dict(config.trainer.options)
     if config.base_model is not None and name in tables and options.get("base_model") is None:

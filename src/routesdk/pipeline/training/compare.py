@@ -11,7 +11,7 @@ import attrs
 from routesdk.config import TrainConfig
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
-from routesdk.pipeline.payoff import Candidate, Payoff, Verdict, measure, to_record, verdict
+from routesdk.pipeline.payoff import Candidate, Failure, Payoff, Verdict, measure, to_record, verdict
 from routesdk.pipeline.training.data import divide_data, examples
 from routesdk.pipeline.training.train import Listener, matrix_of, train_router
 
@@ -60,6 +60,7 @@ def compare_bases(
     host = host or PluginHost()
     data = divide_data(config, matrix_of(config, host), config.work / "data")
     candidates: list[Candidate] = []
+    failures: list[Failure] = []
     for base, name in zip(bases, names, strict=True):
         here = attrs.evolve(
             config,
@@ -72,10 +73,15 @@ def compare_bases(
             work=config.work / name,
         )
         own = {"qlora-sft", "qlora-dpo", config.trainer.name}
-        for each in train_router(here, host=host, listen=listen).candidates:
+        trained = train_router(here, host=host, listen=listen)
+        for each in trained.candidates:
             generic = each.name in config.compare and each.name not in own
             candidates.append(each if generic else attrs.evolve(each, name=f"{name}: {each.name}"))
+        # Those that could be trained are measured again, and may fail again.
+        done = {each.name for each in trained.candidates}
+        failures += [each for each in trained.payoff.failures if each.name not in done]
     payoff = measure(candidates, tuple(examples(data.validation)), seed=config.seed)
+    payoff = attrs.evolve(payoff, failures=(*failures, *payoff.failures))
     said = verdict(payoff)
     record = json.dumps(to_record(payoff, said), indent=1)
     (config.work / "compare.json").write_text(record + "\n", encoding="utf-8")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
 import numpy as np
 
 from routesdk.config import TrainConfig
-from routesdk.errors import TrainingError
+from routesdk.errors import RouteSDKError, TrainingError
 from routesdk.host import PluginHost
 from routesdk.manifest import Calibration, Detail, Evidence, PartRecord, SourceRecord
 from routesdk.pipeline.oracle.plan import build_matrix
 from routesdk.pipeline.payoff import (
     Candidate,
+    Failure,
     Payoff,
     Verdict,
     checkpoint_bytes,
@@ -65,6 +66,7 @@ def train_router(
 
     Killed and started again with the same config, it goes on: trainers that are done
     are not run again, and one that was under way goes on from its last saved step.
+    A trainer to compare with that fails is named among the table's failures.
 
     Args:
         config: `[train]`.
@@ -81,13 +83,16 @@ def train_router(
     host = host or PluginHost()
     matrix = matrix_of(config, host)
     data = divide_data(config, matrix, config.work / "data")
-    found: dict[str, Candidate] = {}
-    for link in links(config, host):
+
+    def run(link: Link) -> Candidate:
         folder = _train(link, config, data, listen)
         router = assemble(link, folder, data, config=config, matrix=matrix, host=host)
-        found[link.name] = Candidate(name=link.title, router=router, bytes=_bytes(router, folder))
+        return Candidate(name=link.title, router=router, bytes=_bytes(router, folder))
+
+    found, failures = _run_all(links(config, host), config.trainer.name, run)
     candidates = tuple(found.values())
     payoff = measure(candidates, tuple(examples(data.validation)), seed=config.seed)
+    payoff = attrs.evolve(payoff, failures=(*failures, *payoff.failures))
     said = verdict(payoff)
     trained = found[config.trainer.name].router
     evidence = _evidence(config, data, payoff, trained.policy_model)
@@ -96,6 +101,31 @@ def train_router(
     record = json.dumps(to_record(payoff, said), indent=1)
     (config.work / PAYOFF).write_text(record + "\n", encoding="utf-8")
     return Trained(router=finished, folder=saved, payoff=payoff, verdict=said, candidates=candidates)
+
+
+def _run_all(
+    chain: Sequence[Link], asked: str, run: Callable[[Link], Candidate]
+) -> tuple[dict[str, Candidate], tuple[Failure, ...]]:
+    """Run trainers, the one that is asked for before those to compare it with, which may fail.
+
+    Raises:
+        RouteSDKError: What the one that is asked for raises, or one that it starts from.
+    """
+    found: dict[str, Candidate] = {}
+    failures: dict[str, Failure] = {}
+    for link in chain:
+        if link.start in failures:
+            problem = f"{failures[link.start].name}, which it starts from, failed"
+            failures[link.name] = Failure(name=link.title, problem=problem)
+            continue
+        try:
+            found[link.name] = run(link)
+        except RouteSDKError as error:
+            if asked not in found:
+                raise
+            problem = f"its training failed: {type(error).__name__}: {error}"
+            failures[link.name] = Failure(name=link.title, problem=problem)
+    return found, tuple(failures.values())
 
 
 def _bytes(router: Router, folder: Path) -> int:

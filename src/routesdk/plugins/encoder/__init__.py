@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import attrs
 from attrs.validators import and_, ge, gt, in_, le, matches_re, min_len, optional
 
+from routesdk.errors import ConfigError
 from routesdk.hookspecs import hookimpl
 from routesdk.protocols import Component, PolicyModel, Trainer
 
@@ -53,7 +54,7 @@ class EncoderTrainerConfig:
             where there is one, onnxruntime is installed and the device is the CPU; `on`; `off`.
         onnx_file: That file within the folder; empty for `onnx/model.onnx`, or the only one.
         embed_encoder: Whether the checkpoint holds the encoder itself. Otherwise it names its
-            Hub id and commit, and loading needs the Hub or its cache.
+            Hub id and commit, and loading needs the Hub or its cache; for a frozen one alone.
     """
 
     encoder: str = attrs.field(default="sentence-transformers/all-MiniLM-L6-v2", validator=min_len(1))
@@ -73,6 +74,11 @@ class EncoderTrainerConfig:
     onnx: str = attrs.field(default="auto", validator=in_(("auto", "on", "off")))
     onnx_file: str = ""
     embed_encoder: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        if self.tune == "lora" and not self.embed_encoder:
+            problem = "cannot be with tune = 'lora': the Hub has the encoder as it was before"
+            raise ConfigError("embed_encoder", "false", problem, "Leave it at true, or take tune = 'frozen'.")
 
 
 def _model(config: EncoderConfig) -> PolicyModel:

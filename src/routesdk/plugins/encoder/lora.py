@@ -53,7 +53,7 @@ def tune(engine: Engine, rows: Rows, others: Rows, config: EncoderTrainerConfig,
         seed: Seed of the updates' start, of dropout, and of the order of rows.
 
     Raises:
-        TrainingError: The encoder has no transformer that could be tuned.
+        TrainingError: The encoder has no transformer that could be tuned, or the loss is no number.
         MissingExtraError: peft is missing.
     """
     if not isinstance(engine, TorchEngine) or engine.model.transformers_model is None:
@@ -131,7 +131,11 @@ def _descend(
     config: EncoderTrainerConfig,
     seed: int,
 ) -> None:
-    """Take steps, pass by pass, while the held-out rows become likelier; then go back to the best state."""
+    """Take steps, pass by pass, while the held-out rows become likelier; then go back to the best state.
+
+    Raises:
+        TrainingError: The loss is no number.
+    """
     taught, held = lessons
     modules = torch.nn.ModuleList([engine.model, head.linear])
     moving = {name: each for name, each in modules.named_parameters() if each.requires_grad}
@@ -143,11 +147,15 @@ def _descend(
         for chosen in _batches(taught.texts, config.batch_size, order):
             optimiser.zero_grad()
             vectors = _vectors(engine, [taught.texts[at] for at in chosen])
-            head.cost(vectors, taught.target[chosen].to(vectors.device)).backward()
+            cost = head.cost(vectors, taught.target[chosen].to(vectors.device))
+            if not torch.isfinite(cost):
+                raise TrainingError("encoder", "the loss of the tuning is no number", "Lower learning_rate.")
+            cost.backward()
             torch.nn.utils.clip_grad_norm_(moving.values(), 1.0)
             optimiser.step()
         found = _measure(engine, head, held)
-        if found >= best:
+        # Turned around, a loss that is no number would be the best one.
+        if not found < best:
             break
         best, kept = found, _copy(moving)
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 An ONNX file is a graph of operators in a protocol buffer: it holds no code, and operators
 from elsewhere run only where a program registers their library, which is never done here.
+It may name other files as the places of its arrays; one that does is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer
 
+from routesdk.plugins.encoder.graph import refuse_other_files
 from routesdk.plugins.encoder.pooling import Pooling, UnsuitableError
 from routesdk.plugins.encoder.reader import Reader
 
@@ -40,12 +42,14 @@ class OnnxEngine:
         max_tokens: Tokens that are read of a text.
 
     Raises:
-        UnsuitableError: The graph takes or gives something else than a text encoder's.
+        UnsuitableError: The graph takes or gives something else than a text encoder's, or has
+            arrays in other files.
     """
 
     kind = "onnx"
 
     def __init__(self, graph: bytes, tokenizer: bytes, pooling: Pooling, max_tokens: int) -> None:
+        refuse_other_files(graph)
         self._graph, self._tokenizer = graph, tokenizer
         self.pooling = pooling
         self.max_tokens = max_tokens

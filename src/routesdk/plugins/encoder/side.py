@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from routesdk.errors import TrainingError
 from routesdk.heads.fitting import Weights
 from routesdk.heads.rows import Rows
 from routesdk.heads.solver import Design
@@ -34,7 +35,14 @@ class Standard:
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> Standard:
-        """Measure the training rows."""
+        """Measure the training rows.
+
+        Raises:
+            TrainingError: A number is not finite.
+        """
+        if not np.isfinite(vectors).all():
+            fix = "Take another encoder; where it was tuned, lower learning_rate."
+            raise TrainingError("encoder", "the encoder makes vectors that are not finite", fix)
         spread = vectors.std(axis=0, dtype=np.float64)
         least = max(_LEAST_SPREAD * float(spread.max(initial=0.0)), 1e-9)
         return cls(vectors.mean(axis=0, dtype=np.float64), np.maximum(spread, least))

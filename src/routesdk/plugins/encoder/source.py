@@ -54,12 +54,26 @@ def find_source(name: str, revision: str | None, graph: str = "") -> Source:
         return Source(folder=folder)
     if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
         raise FileNotFoundError(f"there is no folder {name}")
+    return fetch_source(name, revision, graph)
+
+
+def fetch_source(hub_id: str, revision: str | None, graph: str = "") -> Source:
+    """Fetch the files of a Hub id that are read here, whatever folders there are.
+
+    Args:
+        hub_id: The Hub id.
+        revision: As for `find_source`.
+        graph: As for `find_source`.
+
+    Raises:
+        Exception: What huggingface_hub raises where the files cannot be had.
+    """
     from huggingface_hub import snapshot_download
 
     wanted = [*_PATTERNS, *([graph] if graph else [])]
-    found = Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+    found = Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
     # The cache keeps each commit in a folder of its name.
-    return Source(folder=found, hub_id=name, commit=found.name)
+    return Source(folder=found, hub_id=hub_id, commit=found.name)
 
 
 def open_source(config: EncoderTrainerConfig) -> tuple[Source, Engine]:

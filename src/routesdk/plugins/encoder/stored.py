@@ -15,7 +15,7 @@ from routesdk.host import attempt
 from routesdk.plugins.encoder.engine import Engine
 from routesdk.plugins.encoder.onnx_engine import GRAPH, TOKENIZER, OnnxEngine
 from routesdk.plugins.encoder.pooling import Pooling
-from routesdk.plugins.encoder.source import find_source, open_torch
+from routesdk.plugins.encoder.source import fetch_source, open_torch
 from routesdk.words.heads import Heads
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 WORDS, STEM, FOLDER = "words", "encoder", "encoder"
 """Names of the files of heads on words, of the vectors' weights, and of the encoder's folder."""
+
+_HUB_ID, _COMMIT = r"|\w[\w.-]*(/\w[\w.-]*)?", r"|[0-9a-f]{40}"
 
 
 @attrs.frozen(kw_only=True)
@@ -35,8 +37,8 @@ class EncoderTable:
         engine: What runs it, `torch` or `onnx`.
         max_tokens: Tokens that are read of a query.
         penalty: Ridge penalty that the vectors' weights were fitted with.
-        hub_id: Hub id, where the checkpoint does not hold the encoder.
-        commit: Its commit.
+        hub_id: Hub id, `owner/name` or `name`, where the checkpoint does not hold the encoder.
+        commit: Its commit, 40 hexadecimal digits.
         pooling: How one vector is made of the tokens', for an encoder in ONNX.
         files: Files of the encoder, with their sizes in bytes.
     """
@@ -45,10 +47,14 @@ class EncoderTable:
     engine: str = attrs.field(validator=attrs.validators.in_(("torch", "onnx")))
     max_tokens: int
     penalty: float
-    hub_id: str = ""
-    commit: str = ""
+    hub_id: str = attrs.field(default="", validator=attrs.validators.matches_re(_HUB_ID))
+    commit: str = attrs.field(default="", validator=attrs.validators.matches_re(_COMMIT))
     pooling: Pooling | None = None
     files: Mapping[str, int] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.hub_id) != bool(self.commit):
+            raise ValueError("an encoder of the Hub has an id and a commit")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -106,7 +112,7 @@ class Trained:
 
 def _open(folder: Path, table: EncoderTable, device: str) -> Engine:
     if table.engine == "torch":
-        place = find_source(table.hub_id, table.commit).folder if table.hub_id else folder
+        place = fetch_source(table.hub_id, table.commit).folder if table.hub_id else folder
         return open_torch(place, device, table.max_tokens)
     if table.pooling is None:
         raise ValueError("its table does not say how to pool")
