@@ -229,7 +229,13 @@ def _encoded(folder: Path) -> tuple[PreTrainedModel, tuple[int, ...], list[dict[
     ]
     rows = list(encode_rows(codec, sft_rows(taught, policies, "decision-first"), "completion"))
     prefix = codec.common_prefix()
-    assert can_share(base.model, prefix, [row["input_ids"] for row in rows])
+    tokens = [row["input_ids"] for row in rows]
+    assert can_share(base.model, prefix, tokens, len(rows))
+    window = max(map(len, tokens)) - 1
+    base.model.config.sliding_window, kept = window, getattr(base.model.config, "sliding_window", None)
+    assert not can_share(base.model, prefix, tokens, len(rows))
+    base.model.config.sliding_window = kept
+    assert not can_share(base.model, prefix, tokens * 600, 1800)
     return base.model, prefix, rows
 
 
