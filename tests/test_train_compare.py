@@ -113,3 +113,10 @@ def test_the_config_of_the_guide_names_the_encoder(repository: Path) -> None:
     assert found.options == {"encoder": {"encoder": "models/all-MiniLM-L6-v2"}}
     with pytest.raises(ConfigError, match="options"):
         TrainConfig(options={"encoder": 3})  # type: ignore[dict-item]
+
+
+def test_options_of_a_trainer_that_is_not_trained_are_refused(host: PluginHost, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train\.options\.failling") as caught:
+        links(settings(tmp_path, compare=("failing",), options={"failling": {"problem": "x"}}), host)
+
+    assert "linear, failing" in str(caught.value)

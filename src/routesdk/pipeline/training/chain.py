@@ -53,12 +53,18 @@ def links(config: TrainConfig, host: PluginHost) -> tuple[Link, ...]:
     Raises:
         UnknownComponentError: There is no trainer of a name.
         MissingExtraError: A trainer needs an extra that is not installed.
-        ConfigError: Trainers start from each other in a circle.
+        ConfigError: Trainers start from each other in a circle, or `options` names none of them.
     """
     found: dict[str, Link] = {}
     for name in (config.trainer.name, *config.compare):
         for link in _chain(name, config, host):
             found.setdefault(link.name, link)
+    # Those of SFT and DPO stand in their own tables, and are not read here.
+    unused = sorted(set(config.options) - (set(found) - {"qlora-sft", "qlora-dpo"}))
+    if unused:
+        problem = "holds options of a trainer that is not trained, or that has a table of its own"
+        fix = f"Trained are {', '.join(found)}; mend the name, or add it to `train.compare`."
+        raise ConfigError(f"train.options.{unused[0]}", "given", problem, fix)
     return tuple(found.values())
 
 
