@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import re
 import runpy
@@ -109,7 +110,8 @@ def test_the_commands_of_the_guide_train_compare_merge_and_route(
     save_random_model(tmp_path / "models" / "SmolLM2-135M-Instruct", spread=0.2)
     save_random_model(tmp_path / "models" / "gemma-3-270m-it", spread=0.2, family="Gemma3Text")
     write_dataset(tmp_path / "oracle_dataset.jsonl", make_examples(40))
-    manifest = '{"config": {"tiers": [{"model": "medium-model"}, {"model": "large-model"}]}}'
+    tiers = [{"name": "medium", "model": "medium-model"}, {"name": "large", "model": "large-model"}]
+    manifest = json.dumps({"config": {"tiers": tiers}})
     (tmp_path / "oracle_dataset.manifest.json").write_text(manifest)
     shutil.copy(SNIPPETS / "train.toml", tmp_path)
     done = subprocess.run(
