@@ -76,7 +76,9 @@ class RouterOptions:
             "large_share": self.large_share,
             "model_options": part_options(self.model_option or (), flag="--model-option") or None,
         }
-        router = _within_budget(_router(settings, given, _tiers(self.tier or [])), self.budget, self.spent)
+        router = _within_budget(
+            _router(settings, given, named_tiers(self.tier or [])), self.budget, self.spent
+        )
         if self.log is not None:
             log = router.host.observer("decision-log", path=str(self.log), include_text=self.log_text)
             router = router.with_observer(log)
@@ -112,7 +114,12 @@ def _within_budget(router: Router, budget: str | None, spent: str | None) -> Rou
     return attrs.evolve(router, spend=router.host.spend_source("memory", settled_usd=spent))
 
 
-def _tiers(given: list[str]) -> dict[str, str]:
+def named_tiers(given: list[str]) -> dict[str, str]:
+    """Read `NAME=MODEL` pairs, in their order.
+
+    Raises:
+        ConfigError: One is no such pair, or a name stands twice.
+    """
     tiers: dict[str, str] = {}
     for item in given:
         name, equals, model = item.partition("=")

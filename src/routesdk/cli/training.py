@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from routesdk.cli.bar import clock
 from routesdk.cli.console import console, errors, printable
+from routesdk.cli.option import named_tiers
 from routesdk.cli.part import part_options
 from routesdk.config import Config, TrainConfig, load_config
 from routesdk.errors import ConfigError
@@ -164,13 +165,7 @@ def _settings(
 
 def _tiers(given: list[str]) -> tuple[list[str], list[str]]:
     """Return the tiers' names and models; medium and large may stand in any order, others as they cost."""
-    found: dict[str, str] = {}
-    for item in given:
-        name, equals, model = item.partition("=")
-        if not equals or not name or not model or name in found:
-            problem = "is not NAME=MODEL, or its name stands twice"
-            raise ConfigError("--tier", repr(item), problem, "Write medium=my-model.")
-        found[name] = model
+    found = named_tiers(given)
     usual = ("medium", "large")
     names = list(usual) if set(found) == set(usual) else list(found)
     return names, [found[name] for name in names]

@@ -116,7 +116,7 @@ def require_rows(oracle: Oracle, policies: Sequence[str], trainer: str) -> None:
     raise TrainingError(trainer, problem, f"Give rows of more of {', '.join(policies)}.")
 
 
-def refuse_shared(train: Iterable[Taught], validation: Iterable[Taught]) -> None:
+def refuse_shared(train: Iterable[Taught | Example], validation: Iterable[Taught | Example]) -> None:
     """Refuse validation rows that are learned from: early stopping would then reward learning by heart.
 
     Raises:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import attrs
 
 from routesdk.config import TrainConfig
+from routesdk.dataset import read_examples
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
 from routesdk.pipeline.payoff import Candidate, Failure, Payoff, Verdict, measure, to_record, verdict
-from routesdk.pipeline.training.data import divide_data, examples
+from routesdk.pipeline.training.data import divide_data
 from routesdk.pipeline.training.train import Listener, matrix_of, train_router
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -80,7 +81,7 @@ def compare_bases(
         # Those that could be trained are measured again, and may fail again.
         done = {each.name for each in trained.candidates}
         failures += [each for each in trained.payoff.failures if each.name not in done]
-    payoff = measure(candidates, tuple(examples(data.validation)), seed=config.seed)
+    payoff = measure(candidates, tuple(read_examples(data.validation.path)), seed=config.seed)
     payoff = attrs.evolve(payoff, failures=(*failures, *payoff.failures))
     said = verdict(payoff)
     record = json.dumps(to_record(payoff, said), indent=1)

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from routesdk.config import TrainConfig
-from routesdk.dataset import example_from_row, read_jsonl, replacing
-from routesdk.errors import ConfigError, LeakError, TrainingError
+from routesdk.dataset import example_from_row, read_examples, read_jsonl, replacing
+from routesdk.errors import ConfigError, TrainingError
 from routesdk.pipeline.fingerprint import query_hash
 from routesdk.pipeline.oracle.label import cell_name
+from routesdk.pipeline.prepare import refuse_shared
 from routesdk.pipeline.split import split
 from routesdk.protocols import Matrix
 from routesdk.types import Dataset, Example, Grade, Tier
@@ -51,14 +52,8 @@ class TrainingData:
         return _hashes(self.train)
 
 
-def examples(dataset: Dataset) -> Iterator[Example]:
-    """Yield the rows of a file, one at a time."""
-    for line, row in read_jsonl(dataset.path):
-        yield example_from_row(row, source=str(dataset.path), line=line)
-
-
 def _hashes(*datasets: Dataset) -> npt.NDArray[np.uint64]:
-    found = {query_hash(each.query.text) for part in datasets for each in examples(part)}
+    found = {query_hash(each.query.text) for part in datasets for each in read_examples(part.path)}
     return np.array(sorted(found), dtype=np.uint64)
 
 
@@ -92,7 +87,8 @@ def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingDa
     rows = list(_rows(config.data))
     if config.validation:
         held = list(_rows(config.validation))
-        _refuse_shared(rows, held)
+        # Said before hours of training, not by the table at their end.
+        refuse_shared((example for example, _ in rows), (example for example, _ in held))
     else:
         rows, held = _held_out(rows, models, config)
     for file, part in ((train, rows), (validation, held)):
@@ -106,14 +102,6 @@ def divide_data(config: TrainConfig, matrix: Matrix, folder: Path) -> TrainingDa
         rows=len(rows),
         held_out=len(held),
     )
-
-
-def _refuse_shared(rows: list[tuple[Example, bytes]], held: list[tuple[Example, bytes]]) -> None:
-    # Said before hours of training, not by the table at their end.
-    learned = {query_hash(example.query.text) for example, _ in rows}
-    shared = tuple(example.id for example, _ in held if query_hash(example.query.text) in learned)
-    if shared:
-        raise LeakError("validation, for training rows ask the same", shared)
 
 
 def _rows(files: Sequence[Path]) -> Iterator[tuple[Example, bytes]]:

@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from routesdk.config import TrainConfig
+from routesdk.dataset import read_examples
 from routesdk.errors import RouteSDKError, TrainingError
 from routesdk.host import PluginHost
 from routesdk.manifest import Calibration, Detail, Evidence, PartRecord, SourceRecord
@@ -28,7 +29,7 @@ from routesdk.pipeline.payoff import (
     verdict,
 )
 from routesdk.pipeline.training.chain import Link, links
-from routesdk.pipeline.training.data import TrainingData, divide_data, examples, manifest_tiers
+from routesdk.pipeline.training.data import TrainingData, divide_data, manifest_tiers
 from routesdk.pretrained import assemble_router
 from routesdk.protocols import Matrix, PolicyModel
 from routesdk.router import Router
@@ -91,7 +92,7 @@ def train_router(
 
     found, failures = _run_all(links(config, host), config.trainer.name, run)
     candidates = tuple(found.values())
-    payoff = measure(candidates, tuple(examples(data.validation)), seed=config.seed)
+    payoff = measure(candidates, tuple(read_examples(data.validation.path)), seed=config.seed)
     payoff = attrs.evolve(payoff, failures=(*failures, *payoff.failures))
     said = verdict(payoff)
     trained = found[config.trainer.name].router
@@ -204,7 +205,7 @@ def policy_gains(data: TrainingData, matrix: Matrix) -> dict[str, tuple[float, .
     gains: dict[str, list[list[float]]] = {policy.name: [] for policy in matrix.policies}
     models = [tier.model for tier in data.tiers]
     for part in (data.train, data.validation):
-        for example in examples(part):
+        for example in read_examples(part.path):
             grades = [example.outcomes[each].grade for each in models if each in example.outcomes]
             known = tuple(grade for grade in grades if grade is not None)
             if len(known) == len(models):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _LEAST_QUERY_TOKENS = 16
-_REASON_TOKENS = 160
+REASON_TOKENS = 160
 """Tokens that a reason may take: three times what the longest of the heuristic analyst takes."""
 
 
@@ -136,7 +136,7 @@ class Codec:
     def reason(self, reason: str) -> tuple[int, ...]:
         """Return the tokens of a reason, as many as may be written."""
         (line,) = defuse([Message("assistant", f" {one_line(reason)}")], self._marks)
-        return self._piece(REASON_MARK, line.content)[:_REASON_TOKENS]
+        return self._piece(REASON_MARK, line.content)[:REASON_TOKENS]
 
     def before_reason(self, policy: str) -> tuple[int, ...]:
         """Return the tokens between a prompt and the reason of a policy that is decided."""
@@ -165,10 +165,10 @@ class Codec:
         empty = len(self._rendered(""))
         longest = max(len(label) for label in self.labels)
         reply = len(self.opening) + longest + len(self.reason_open) + len(self.policy_open) + 1
-        room = self.max_tokens - empty - reply - _REASON_TOKENS
+        room = self.max_tokens - empty - reply - REASON_TOKENS
         if room < _LEAST_QUERY_TOKENS:
             problem = (
-                f"instruction and reply take {empty + reply + _REASON_TOKENS} of {self.max_tokens} tokens"
+                f"instruction and reply take {empty + reply + REASON_TOKENS} of {self.max_tokens} tokens"
             )
             raise TrainingError("generative", problem, "Raise max_tokens, or describe policies more briefly.")
         return room

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from pathlib import Path
 
 import attrs
@@ -16,7 +15,7 @@ from routesdk.host import PluginHost
 from routesdk.pipeline.prepare import Preparation
 from routesdk.plugins.generative.base import Base
 from routesdk.plugins.generative.codec import Codec
-from routesdk.plugins.generative.finish import finish
+from routesdk.plugins.generative.finish import carry_out
 from routesdk.plugins.generative.material import (
     encode_pairs,
     lengths_of,
@@ -27,7 +26,7 @@ from routesdk.plugins.generative.material import (
 )
 from routesdk.plugins.generative.model import with_adapter
 from routesdk.plugins.generative.origin import check_base, content_hash, find_base
-from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
+from routesdk.plugins.generative.run import Guarded, Lengths, arguments
 from routesdk.plugins.generative.state import ADAPTER, State, read_state
 from routesdk.plugins.generative.watch import Place
 from routesdk.tuning import DPOConfig
@@ -82,13 +81,15 @@ class DPO:
         place_name, revision = find_base(started.base, config.base_model)
         base = load_for(config, place_name, revision, started.base.family)
         check_base(started.base, base.record)
-        with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
-            start = content_hash(job.start / ADAPTER)
-            place = place_of(job, NAME, described_run(job, config, base, start), Path(scratch))
-            if not place.is_done():
-                work_off(NAME, lambda: self._trainer(job, config, base, prepared, place), place, job, config)
-                place.mark_done()
-            return finish(job, NAME, config=config, base=base, prepared=prepared, place=place)
+        return carry_out(
+            job,
+            NAME,
+            config=config,
+            base=base,
+            prepared=prepared,
+            build=lambda place: self._trainer(job, config, base, prepared, place),
+            start=content_hash(job.start / ADAPTER),
+        )
 
     def _start(self, job: TrainJob) -> State:
         if job.start is None or not (job.start / ADAPTER).is_dir():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import Preparation
 from routesdk.plugins.generative.base import Base, load_base
 from routesdk.plugins.generative.model import Parts, serving_bits, serving_precision, with_adapter
-from routesdk.plugins.generative.run import data_hashes
+from routesdk.plugins.generative.run import data_hashes, described_run, place_of, work_off
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
 from routesdk.plugins.generative.state import ADAPTER, STATE, TOKENIZER, State, write_state
 from routesdk.plugins.generative.watch import Place
@@ -26,9 +28,39 @@ from routesdk.types import TrainJob
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from transformers import Trainer
 
 _BATCH_TOKENS = 8192
 _REFERENCE_ROWS = 2000
+
+
+def carry_out(
+    job: TrainJob,
+    trainer: str,
+    *,
+    config: TuningConfig,
+    base: Base,
+    prepared: Preparation,
+    build: Callable[[Place], Trainer],
+    start: str = "",
+) -> Path:
+    """Train where an earlier run of the same job left off, and finish; see `work_off` and `finish`.
+
+    Args:
+        job: The job.
+        trainer: The trainer's name.
+        config: How.
+        base: The base model.
+        prepared: The rows.
+        build: Builds the trainer of TRL, for a run in this place.
+        start: What tells the adapter that it starts from; empty for none.
+    """
+    with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
+        place = place_of(job, trainer, described_run(job, config, base, start), Path(scratch))
+        if not place.is_done():
+            work_off(trainer, lambda: build(place), place, job, config)
+            place.mark_done()
+        return finish(job, trainer, config=config, base=base, prepared=prepared, place=place)
 
 
 def finish(

@@ -12,11 +12,12 @@ import peft
 import transformers
 
 from routesdk.errors import TrainingError
-from routesdk.host import PluginHost
+from routesdk.host import PluginHost, attempt
 from routesdk.pipeline.oracle.plan import build_matrix
 from routesdk.pipeline.prepare import DPOPair, Preparation, SFTRow, prepare
 from routesdk.plugins.generative.base import Base, load_base
 from routesdk.plugins.generative.codec import Codec, Completion
+from routesdk.plugins.generative.origin import find_origin
 from routesdk.plugins.generative.recipe import recipe_for
 from routesdk.tuning import QLoRAConfig, TuningConfig
 from routesdk.types import PartConfig, TrainJob
@@ -162,13 +163,10 @@ def _labelled(completion: Completion, loss: str) -> tuple[list[int], list[int]]:
 
 
 def _config(name: str, revision: str | None) -> transformers.PretrainedConfig | None:
-    from routesdk.host import attempt
-
     def read() -> transformers.PretrainedConfig:
-        place = str(Path(name).expanduser())
-        here = Path(place).is_dir()
+        origin = find_origin(name, revision)
         return transformers.AutoConfig.from_pretrained(
-            place if here else name, revision=None if here else revision, trust_remote_code=False
+            origin.place, revision=origin.revision, trust_remote_code=False
         )
 
     # What is wrong with it is said when the model is loaded.

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from routesdk.errors import CheckpointError, PredictionError, TrainingError
-from routesdk.pipeline.prepare import DECISION_FIRST, read_completion
+from routesdk.pipeline.prepare import DECISION_FIRST, read_completion, write_completion
 from routesdk.plugins.generative import GenerativeConfig
 from routesdk.plugins.generative.base import Base, load_base, quiet
-from routesdk.plugins.generative.codec import Codec, Prompt
+from routesdk.plugins.generative.codec import REASON_TOKENS, Codec, Prompt
 from routesdk.plugins.generative.engine import Engine, Stops, Task
 from routesdk.plugins.generative.origin import check_base, find_base
 from routesdk.plugins.generative.state import (
@@ -34,9 +34,6 @@ from routesdk.types import Policy, PredictionBatch, Query, Tier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-REASON_TOKENS = 160
-"""Tokens of a reason at the most."""
 
 
 @attrs.frozen(eq=False)
@@ -105,8 +102,7 @@ class Parts:
             start = (*prompt.tokens, *self.codec.before_reason(policy))
             written = self.engine.write_line(start, REASON_TOKENS, self._stops())
         reason = self.codec.decode(written).strip()
-        marks = ("Policy: " + policy, "Reason: " + reason)
-        text = "\n".join(marks if self.codec.order == DECISION_FIRST else reversed(marks))
+        text = write_completion(policy, reason, self.codec.order)
         return read_completion(text, [each.name for each in self.codec.policies], self.codec.order).reason
 
     def write_all(self, prompt: Prompt) -> str:

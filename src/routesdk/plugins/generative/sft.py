@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from routesdk.host import PluginHost
 from routesdk.pipeline.prepare import Preparation
 from routesdk.plugins.generative.base import Base
 from routesdk.plugins.generative.codec import Codec
-from routesdk.plugins.generative.finish import finish
+from routesdk.plugins.generative.finish import carry_out
 from routesdk.plugins.generative.material import (
     adapted,
     encode_rows,
@@ -26,7 +25,7 @@ from routesdk.plugins.generative.material import (
     require_empty,
     serving_options,
 )
-from routesdk.plugins.generative.run import Guarded, Lengths, arguments, described_run, place_of, work_off
+from routesdk.plugins.generative.run import Guarded, Lengths, arguments
 from routesdk.plugins.generative.sharing import MASK, SharedPrefix, can_share, masked
 from routesdk.plugins.generative.watch import Place
 from routesdk.tuning import SFTConfig
@@ -82,12 +81,14 @@ class SFT:
             fix = "Name a folder or a Hub id, such as google/gemma-2-2b-it."
             raise TrainingError(NAME, "no base_model is given", fix)
         base = load_for(self.config, self.config.base_model, self.config.revision)
-        with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
-            place = place_of(job, NAME, described_run(job, self.config, base), Path(scratch))
-            if not place.is_done():
-                work_off(NAME, lambda: self._trainer(job, base, prepared, place), place, job, self.config)
-                place.mark_done()
-            return finish(job, NAME, config=self.config, base=base, prepared=prepared, place=place)
+        return carry_out(
+            job,
+            NAME,
+            config=self.config,
+            base=base,
+            prepared=prepared,
+            build=lambda place: self._trainer(job, base, prepared, place),
+        )
 
     def _trainer(
         self, job: TrainJob, base: Base, prepared: Preparation, place: Place

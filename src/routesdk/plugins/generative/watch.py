@@ -17,6 +17,7 @@ import attrs
 import torch
 from transformers import TrainerCallback
 
+from routesdk.dataset import replacing
 from routesdk.types import TrainProgress
 
 if TYPE_CHECKING:
@@ -150,9 +151,8 @@ def _all_finite(tensors: list[torch.Tensor]) -> bool:
 
 def replace_text(file: Path, text: str) -> None:
     """Write a small file that is there whole or not at all."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+    with replacing(file) as raw:
+        raw.write(text.encode())
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]
