@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -103,6 +104,34 @@ def test_dpo_keeps_the_contract_of_a_trainer(base: Path, sft: Done, rows: Datase
     job = TrainJob(train=(rows,), output=tmp_path, start=sft.output)
 
     check_trainer(trainer, model, job=job, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("trainer", ["qlora-sft", "qlora-dpo"])
+def test_what_was_trained_leaves_memory_before_the_router_is_loaded(
+    trainer: str, base: Path, sft: Done, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from routesdk.plugins.generative import finish, material
+    from routesdk.plugins.generative.base import Base, load_base
+
+    trained: list[weakref.ref[PreTrainedModel]] = []
+    held: list[bool] = []
+
+    def first(*arguments: object, **named: object) -> Base:
+        loaded = load_base(*arguments, **named)  # type: ignore[arg-type]
+        trained.append(weakref.ref(loaded.model))
+        return loaded
+
+    def second(*arguments: object, **named: object) -> Base:
+        held.append(trained[0]() is not None)
+        return load_base(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(material, "load_base", first)
+    monkeypatch.setattr(finish, "load_base", second)
+    start = sft.output if trainer == "qlora-dpo" else None
+
+    train(tmp_path, rows, trainer, start, base_model=str(base))
+
+    assert held == [False]
 
 
 def test_every_step_is_a_line_of_metrics_and_is_told_to_who_listens(sft: Done) -> None:
