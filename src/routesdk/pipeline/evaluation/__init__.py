@@ -1,0 +1,73 @@
+"""What a router is worth on rows that it did not learn from, beside every baseline."""
+
+from __future__ import annotations
+
+from routesdk.pipeline.evaluation.basis import Cost, DataFile, Provenance, ShiftFigures
+from routesdk.pipeline.evaluation.curve import (
+    Curve,
+    CurvePoint,
+    OperatingFigures,
+    Reliability,
+    ReliabilityBin,
+    RiskCoverage,
+    RiskPoint,
+)
+from routesdk.pipeline.evaluation.detail import (
+    Breakdown,
+    Cell,
+    CellExample,
+    ConfusionTable,
+    Group,
+    Latency,
+    Mistake,
+    Perturbation,
+    Reasonings,
+    Share,
+)
+from routesdk.pipeline.evaluation.figures import (
+    BEST_SINGLE,
+    ROUTER,
+    Advice,
+    Evaluation,
+    Line,
+    Metric,
+    RowResult,
+    Target,
+    Verdict,
+)
+from routesdk.pipeline.evaluation.record import from_record, to_record
+
+__all__ = [
+    "BEST_SINGLE",
+    "ROUTER",
+    "Advice",
+    "Breakdown",
+    "Cell",
+    "CellExample",
+    "ConfusionTable",
+    "Cost",
+    "Curve",
+    "CurvePoint",
+    "DataFile",
+    "Evaluation",
+    "Group",
+    "Latency",
+    "Line",
+    "Metric",
+    "Mistake",
+    "OperatingFigures",
+    "Perturbation",
+    "Provenance",
+    "Reasonings",
+    "Reliability",
+    "ReliabilityBin",
+    "RiskCoverage",
+    "RiskPoint",
+    "RowResult",
+    "Share",
+    "ShiftFigures",
+    "Target",
+    "Verdict",
+    "from_record",
+    "to_record",
+]
