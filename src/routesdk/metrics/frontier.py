@@ -136,12 +136,12 @@ def aiq_statistic(
     Raises:
         MetricError: A table is empty, holds NaN or a value out of range, or shapes differ.
     """
-    paid, obtained = np.asarray(cost, dtype=np.float64), np.asarray(quality, dtype=np.float64)
-    if paid.ndim != 2 or paid.shape != obtained.shape:
-        raise MetricError(
-            _METRIC, f"cost has shape {paid.shape} and quality {obtained.shape}, not (rows, points)"
-        )
-    _points(paid.ravel(), obtained.ravel())
+    given = np.asarray(cost), np.asarray(quality)
+    shape = given[0].shape
+    if len(shape) != 2 or shape != given[1].shape:
+        problem = f"cost has shape {shape} and quality {given[1].shape}, not (rows, points)"
+        raise MetricError(_METRIC, problem)
+    paid, obtained = (values.reshape(shape) for values in _points(given[0].ravel(), given[1].ravel()))
 
     def statistic(counts: Floats) -> Floats:
         rows = counts.sum(axis=1, keepdims=True)

@@ -38,7 +38,7 @@ def unchanged(decisions: Sequence[str], perturbed: Sequence[str]) -> Floats:
     """
     if len(decisions) != len(perturbed):
         raise MetricError(
-            _METRIC, f"there are {len(decisions)} decisions and {len(perturbed)} perturbed ones"
+            _METRIC, f"there are {len(decisions)} decisions, of which {len(perturbed)} were made again"
         )
     if not len(decisions):
         raise MetricError(_METRIC, "there are no rows")
@@ -60,9 +60,8 @@ def robustness(decisions: Sequence[str], perturbed: Mapping[str, Sequence[str]])
         MetricError: There are no rows or no kinds, or lengths differ.
     """
     _some(perturbed)
-    return MappingProxyType(
-        {kind: float(unchanged(decisions, found).mean()) for kind, found in perturbed.items()}
-    )
+    kept = {kind: float(unchanged(decisions, found).mean()) for kind, found in perturbed.items()}
+    return MappingProxyType(kept)
 
 
 def robustness_statistic(decisions: Sequence[str], perturbed: Mapping[str, Sequence[str]]) -> Statistic:
