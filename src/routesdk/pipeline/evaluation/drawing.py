@@ -15,6 +15,7 @@ from routesdk.metrics import (
     arena_statistic,
     aurc_statistic,
     auroc_statistic,
+    brier_statistic,
     calibration_statistic,
     correct_given_attempted_statistic,
     cpt_statistic,
@@ -72,7 +73,7 @@ def router_statistics(material: Material) -> Mapping[Key, Statistic]:
         "decided_policy": mean_statistic(scored.hit),
         "likeliest_policy": mean_statistic(scored.recorded[np.arange(len(scored)), scored.likeliest]),
         "balanced_policy": recall_statistic(scored.likeliest, scored.recorded),
-        "brier": mean_statistic((scored.confidence - scored.hit) ** 2),
+        "brier": brier_statistic(scored.confidence, scored.hit),
         "aurc": aurc_statistic(scored.confidence, scored.hit),
         CALIBRATION: calibration_statistic(scored.confidence, scored.hit),
     }

@@ -1,4 +1,4 @@
-"""What an evaluation draws from: rows, what a router decided for them, and what every choice would have cost."""
+"""What an evaluation draws from: rows, what was decided for them, and what every choice would cost."""
 
 from __future__ import annotations
 

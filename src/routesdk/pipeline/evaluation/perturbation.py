@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
 import attrs
 
 from routesdk.pipeline.fingerprint import stable_hash
-from routesdk.types import Query
+from routesdk.types import Message, Query
 
 Change: TypeAlias = Callable[[str], str]
 """From a question to one that means the same; the same question gives the same one."""
 
 _WORD = re.compile(r"\b[a-zA-Z]{5,}\b")
-_OPENINGS = ("Please answer: ", "Could you please tell me: ", "Hi! I have a question. ", "Kindly tell me this: ")
+_OPENINGS = (
+    "Please answer: ",
+    "Could you please tell me: ",
+    "Hi! I have a question. ",
+    "Kindly tell me this: ",
+)
 
 
 def case(text: str) -> str:
@@ -30,7 +35,9 @@ def typos(text: str) -> str:
     Names keep their letters: another name is another question.
     """
     words = [found for found in _WORD.finditer(text) if found[0][0].islower()]
-    chosen = sorted(words, key=lambda found: stable_hash(f"{found.start()} {text}"))[: max(1, len(words) // 8)]
+    chosen = sorted(words, key=lambda found: stable_hash(f"{found.start()} {text}"))[
+        : max(1, len(words) // 8)
+    ]
     letters = list(text)
     for found in chosen:
         room = len(found[0]) - 3
@@ -76,7 +83,7 @@ def perturb(query: Query, change: Change) -> Query | None:
     return attrs.evolve(query, text=text, messages=_turns(query, text), id="")
 
 
-def _turns(query: Query, text: str) -> Sequence[object]:
+def _turns(query: Query, text: str) -> tuple[Message, ...]:
     turns = list(query.messages)
     for at in reversed(range(len(turns))):
         if turns[at].role == "user":

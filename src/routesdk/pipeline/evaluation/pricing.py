@@ -58,7 +58,9 @@ def price_rows(rows: Sequence[Example], tiers: Sequence[Tier], catalogue: Catalo
         tiers: The tiers, cheapest first.
         catalogue: Prices.
     """
-    priced = [[_price(row.query, row.outcomes[tier.model], tier.model, catalogue) for tier in tiers] for row in rows]
+    priced = [
+        [_price(row.query, row.outcomes[tier.model], tier.model, catalogue) for tier in tiers] for row in rows
+    ]
     calls = [call for each in priced for call in each]
     problems = list(dict.fromkeys(call.problem for call in calls if call.usd is None))
     if problems:
@@ -67,7 +69,9 @@ def price_rows(rows: Sequence[Example], tiers: Sequence[Tier], catalogue: Catalo
     usd = tuple(tuple(call.usd for call in each if call.usd is not None) for each in priced)
     estimated = [call for call in calls if not call.recorded]
     if not estimated:
-        return Costs(usd=usd, basis=RECORDED, note="from the tokens or costs that were recorded with the calls")
+        return Costs(
+            usd=usd, basis=RECORDED, note="from the tokens or costs that were recorded with the calls"
+        )
     return Costs(usd=usd, basis=ESTIMATED, note=_note(calls, estimated, tiers, catalogue))
 
 
