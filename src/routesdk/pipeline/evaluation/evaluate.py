@@ -14,7 +14,7 @@ from routesdk.errors import ConfigError, MetricError
 from routesdk.metrics._input import whole_number
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES
 from routesdk.pipeline.evaluation.admission import Admitted, admit
-from routesdk.pipeline.evaluation.basis import Cost, DataFile, ShiftFigures
+from routesdk.pipeline.evaluation.basis import Cost, DataFile
 from routesdk.pipeline.evaluation.chart import draw_curves, operating_figures, reliability, risk_coverage
 from routesdk.pipeline.evaluation.detail import Perturbation
 from routesdk.pipeline.evaluation.drawing import (
@@ -40,7 +40,7 @@ from routesdk.pipeline.evaluation.mistake import row_results, worst_mistakes
 from routesdk.pipeline.evaluation.origin import provenance
 from routesdk.pipeline.evaluation.perturbation import PERTURBATIONS, Change
 from routesdk.pipeline.evaluation.pricing import price_rows
-from routesdk.pipeline.evaluation.stability import Draws, decide_again, latency, reasonings
+from routesdk.pipeline.evaluation.stability import Draws, decide_again, latency, reasonings, shift
 from routesdk.pipeline.evaluation.verdict import Case, find_verdict
 from routesdk.pipeline.payoff.figures import ACCURACY
 from routesdk.pipeline.payoff.sampling import Samples
@@ -59,8 +59,6 @@ DEFAULT_MISTAKES = 5
 """Mistakes of each kind that are shown."""
 
 _CELL_EXAMPLES = 3
-
-_NO_SHIFT = "the checkpoint carries no shift score"
 
 
 def evaluate(
@@ -179,7 +177,7 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
         reasonings=None,
         latency=None,
         cost=cost,
-        shift=ShiftFigures(share=None, expected=None, threshold=None, note=_NO_SHIFT),
+        shift=shift(material, draws),
         targets=targets(material, samples),
         provenance=provenance(material.router, (), name=""),
         notes=(),
