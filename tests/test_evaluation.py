@@ -379,15 +379,19 @@ def test_wordings_that_change_nothing_for_a_router_leave_its_decisions(graded: t
         # A bootstrap that never saw a change would claim to be certain.
         assert each.same_tier.low < 1.0
         assert each.gain_shift.value == 0.0
-    assert _value(evaluation, "same_tier_typos") == 1.0
+    assert _value(evaluation, "same_tier_typos") == _value(evaluation, "robustness") == 1.0
 
 
 def test_a_router_that_reads_capitals_is_found_out() -> None:
     rows = [example(str(at), "IC", text=f"WHO was number {at}?") for at in range(40)]
     router = candidate("ours", lambda text: 0.9 if "WHO" in text else 0.0).router
-    evaluation = judged(router, rows, perturbations={"case": str.lower})
+    changes = {"case": str.lower, "half": lambda text: text.replace("WHO", "Who") if "1" in text else text}
+    evaluation = judged(router, rows, perturbations=changes)
 
-    (case,) = evaluation.perturbations
+    case, half = evaluation.perturbations
+    assert half.rows == 13
+    # All of one wording change, and of the other 13 of 40.
+    assert _value(evaluation, "robustness") == pytest.approx((0 + 27 / 40) / 2)
     assert case.rows == 40
     assert case.same_tier.value == 0.0
     assert case.gain_shift.value == pytest.approx(0.9)

@@ -98,6 +98,14 @@ def test_calls_that_cost_as_much_as_the_large_model_are_not_worth_it() -> None:
     assert "cost no less than always large" in verdict.sentences[0]
 
 
+def test_one_model_that_does_more_for_no_more_money_is_named() -> None:
+    given = with_line(case(), "always medium", ahead=interval(-0.1, 0.05))
+    verdict = find_verdict(given)
+
+    assert verdict.advice is Advice.DO_NOT_ROUTE
+    assert "always medium (medium-model) is surely more accurate" in verdict.sentences[0]
+
+
 @pytest.mark.parametrize(("share", "tier"), [(0.0, "medium"), (1.0, "large")])
 def test_an_operating_point_that_always_calls_one_model_is_named(share: float, tier: str) -> None:
     given = case()

@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from routesdk.metrics import Interval, mean_interval, percentiles, unchanged
+from routesdk.metrics import (
+    Interval,
+    bootstrap_interval,
+    mean_interval,
+    percentiles,
+    robustness_statistic,
+    unchanged,
+)
 from routesdk.pipeline.evaluation.basis import ShiftFigures
 from routesdk.pipeline.evaluation.detail import Latency, Perturbation, Reasonings
 from routesdk.pipeline.evaluation.drawing import settled
@@ -50,20 +57,36 @@ def quiet(router: Router) -> Router:
     return attrs.evolve(router, observers=())
 
 
-def decide_again(material: Material, changes: Mapping[str, Change], draws: Draws) -> tuple[Perturbation, ...]:
-    """Decide every question again in other words; a change that changes none of them is left out."""
+def decide_again(
+    material: Material, changes: Mapping[str, Change], draws: Draws
+) -> tuple[tuple[Perturbation, ...], Interval | None]:
+    """Decide every question again in other words; a change that changes none of them is left out.
+
+    Returns:
+        What each change brought, and the share of tiers that stayed, averaged over the changes;
+        a question that a change leaves as it is counts as one that stayed.
+    """
     router = quiet(material.router)
-    found = []
+    tiers = [each.tier for each in material.decisions]
+    found: list[Perturbation] = []
+    after: dict[str, list[str]] = {}
     for name, change in changes.items():
-        pairs = [
-            (decision, changed)
-            for row, decision in zip(material.rows, material.decisions, strict=True)
-            if (changed := perturb(row.query, change)) is not None
-        ]
-        if pairs:
-            before, asked = zip(*pairs, strict=True)
-            found.append(_compared(name, before, asked, router.route_batch(asked), draws))
-    return tuple(found)
+        changed = {
+            at: asked
+            for at, row in enumerate(material.rows)
+            if (asked := perturb(row.query, change)) is not None
+        }
+        if not changed:
+            continue
+        decided = dict(zip(changed, router.route_batch(changed.values()), strict=True))
+        before = [material.decisions[at] for at in changed]
+        found.append(_compared(name, before, list(changed.values()), list(decided.values()), draws))
+        after[name] = [decided[at].tier if at in decided else tier for at, tier in enumerate(tiers)]
+    if not after:
+        return (), None
+    statistic = robustness_statistic(tiers, after)
+    mean = bootstrap_interval("robustness", statistic, len(tiers), resamples=draws.resamples, seed=draws.seed)
+    return tuple(found), settled(mean)
 
 
 def _compared(

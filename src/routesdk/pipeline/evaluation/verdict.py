@@ -62,10 +62,11 @@ def find_verdict(case: Case) -> Verdict:
 
     The rules, in their order: too few rows; a router that tells no query from another; no gap
     between the models, or one in doubt; a ranking that is not surely better than chance, or is
-    surely worse than prompt length; calls that cost as much as the dearest tier alone; an operating point that buys nothing over the
-    cheapest tier, or is behind one model that costs no more; else route.
+    surely worse than prompt length; calls that cost as much as the dearest tier alone; one tier that
+    is surely more accurate and costs no more; an operating point that buys nothing over the
+    cheapest tier; else route.
     """
-    for rule in (_too_few, _constant, _gap, _ranking, _length, _money, _operating):
+    for rule in (_too_few, _constant, _gap, _ranking, _length, _money, _dominated, _operating):
         found = rule(case)
         if found is not None:
             return attrs.evolve(found, sentences=(*found.sentences, *_remarks(case)))
@@ -150,6 +151,21 @@ def _money(case: Case) -> Verdict | None:
         f"its calls cost no less than always {case.tiers[-1].name} ({percent(saved.value, 1)} saved, "
         f"{case.cost.basis})."
     )
+
+
+def _dominated(case: Case) -> Verdict | None:
+    """Judge a router beside which one model does more for no more money."""
+    ours = case.router.cost_usd
+    for tier in case.tiers:
+        line = case.others[f"always {tier.name}"]
+        if ours is None or line.cost_usd is None or line.ahead is None:
+            continue
+        if line.ahead.high < 0 and line.cost_usd.value <= ours.value:
+            return _no(
+                f"always {tier.name} ({tier.model}) is surely more accurate, the router being behind by "
+                f"{_points(line.ahead)}, and costs no more."
+            )
+    return None
 
 
 def _operating(case: Case) -> Verdict | None:
