@@ -163,14 +163,15 @@ def cpt_statistic(
         each = np.arange(len(counts))
         rows, gap = through[:, -1], gained[:, -1]
         wanted = recovered * gap
-        reached = gained >= wanted[:, None]
+        # A point that is there but for a rounding counts, and the last one does in any case.
+        reached = gained >= (wanted - SMALLEST_GAP * rows)[:, None]
         reached[:, -1] = True
         at = reached.argmax(axis=1)
         before = np.maximum(at - 1, 0)
         low = np.where(at > 0, gained[each, before], 0.0)
         left = np.where(at > 0, through[each, before], 0.0)
         rise = gained[each, at] - low
-        part = np.divide(wanted - low, rise, out=np.zeros_like(rise), where=rise > 0)
+        part = np.minimum(np.divide(wanted - low, rise, out=np.zeros_like(rise), where=rise > 0), 1.0)
         share = (left + part * (through[each, at] - left)) / rows
         return np.where(gap > SMALLEST_GAP * rows, np.where(wanted <= 0, 0.0, share), np.nan)
 
