@@ -28,7 +28,9 @@ assert files.results.name == "router_results.jsonl"
 # --8<-- [start:look]
 ours, length = evaluation.router, evaluation.line("prompt length")
 print(f"{ours.accuracy.value:.3f} [{ours.accuracy.low:.3f}, {ours.accuracy.high:.3f}]")
-print(f"ahead of prompt length by {length.ahead.value:+.3f} [{length.ahead.low:+.3f}, {length.ahead.high:+.3f}]")
+print(
+    f"ahead of prompt length by {length.ahead.value:+.3f} [{length.ahead.low:+.3f}, {length.ahead.high:+.3f}]"
+)
 print(evaluation.metric("apgr").interval.value)
 
 worst = evaluation.mistakes[0]

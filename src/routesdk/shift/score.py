@@ -114,7 +114,7 @@ class ShiftScore:
         """What a decision says of a query whose score reaches the threshold."""
         return (
             f"{SHIFT_NOTICE} (shift score of {self.threshold:g} or more, as at most "
-            f"{self.false_alarm:.2g} of queries like those have)"
+            f"{100 * self.false_alarm:.3g} % of queries like those have)"
         )
 
     def with_false_alarm(self, false_alarm: float) -> ShiftScore:
