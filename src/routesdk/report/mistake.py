@@ -11,7 +11,6 @@ from routesdk.report.block import (
     bullets,
     code,
     facts,
-    number_columns,
     paragraph,
     quoted,
     section,
@@ -100,7 +99,7 @@ def _answers(at: int, mistake: Mistake) -> Markup:
 
 def _trace(at: int, decision: Decision) -> Markup:
     columns = [
-        *number_columns("step"),
+        Column(heading="step", kind="words"),
         Column(heading="by", kind="words"),
         Column(heading="its wish", kind="words"),
         Column(heading="model after it", kind="words"),

@@ -21,7 +21,7 @@ def percent(value: float, places: int = 1) -> str:
 
 def points(value: float) -> str:
     """Write a difference of shares in percentage points, such as `+2.1`."""
-    return f"{_unsigned_zero(100 * value, 1):+.1f}"
+    return _signed(100 * value, 1)
 
 
 def plain_number(value: float) -> str:
@@ -31,7 +31,7 @@ def plain_number(value: float) -> str:
 
 def signed_number(value: float) -> str:
     """Write a difference of figures that have no unit, such as `+0.012`."""
-    return f"{_unsigned_zero(value, 3):+.3f}"
+    return _signed(value, 3)
 
 
 def dollars(value: float | Decimal) -> str:
@@ -107,6 +107,11 @@ def sentence(text: str) -> str:
     if not text:
         return ""
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def _signed(value: float, places: int) -> str:
+    shown = _unsigned_zero(value, places)
+    return f"{shown:+.{places}f}" if shown else f"{0:.{places}f}"
 
 
 def _unsigned_zero(value: float, places: int) -> float:
