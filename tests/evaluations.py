@@ -375,6 +375,8 @@ def _result(at: int) -> RowResult:
         actual_gain=1.0,
         quality=(0.0, 1.0),
         obtained=0.0,
+        grades=("INCORRECT", "CORRECT"),
         cost_usd=(Decimal("0.0001"), Decimal("0.001")),
         unlike=1.2,
+        record=decision_to_dict(make_decision()),
     )

@@ -24,6 +24,7 @@ from routesdk.pipeline.evaluation.detail import (
     Reasonings,
     Share,
 )
+from routesdk.pipeline.evaluation.evaluate import evaluate
 from routesdk.pipeline.evaluation.figures import (
     BEST_SINGLE,
     ROUTER,
@@ -35,10 +36,14 @@ from routesdk.pipeline.evaluation.figures import (
     Target,
     Verdict,
 )
+from routesdk.pipeline.evaluation.files import read_evaluation, write_evaluation
+from routesdk.pipeline.evaluation.origin import data_file
+from routesdk.pipeline.evaluation.perturbation import PERTURBATIONS
 from routesdk.pipeline.evaluation.record import from_record, to_record
 
 __all__ = [
     "BEST_SINGLE",
+    "PERTURBATIONS",
     "ROUTER",
     "Advice",
     "Breakdown",
@@ -68,6 +73,10 @@ __all__ = [
     "ShiftFigures",
     "Target",
     "Verdict",
+    "data_file",
+    "evaluate",
     "from_record",
+    "read_evaluation",
     "to_record",
+    "write_evaluation",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from decimal import Decimal
 
 import attrs
@@ -21,7 +22,7 @@ from routesdk.pipeline.evaluation.detail import (
     Reasonings,
     Share,
 )
-from routesdk.types import Tier
+from routesdk.types import FrozenMapping, Tier, frozen
 
 ROUTER = "router"
 BEST_SINGLE = "best single model"
@@ -142,8 +143,10 @@ class RowResult:
         actual_gain: Quality of the dearest tier minus the cheapest.
         quality: Quality of each tier's model, cheapest first.
         obtained: Quality of the tier that was decided for.
+        grades: Grade of each tier's answer, cheapest first; its score as text where it has none.
         cost_usd: Cost of each tier's call, cheapest first, in US dollars; empty where it is unknown.
         unlike: Shift score; None where the checkpoint cannot tell.
+        record: The decision with its trace, as `routesdk.record` writes it.
     """
 
     id: str
@@ -158,8 +161,10 @@ class RowResult:
     actual_gain: float
     quality: tuple[float, ...]
     obtained: float
+    grades: tuple[str, ...] = ()
     cost_usd: tuple[Decimal, ...] = ()
     unlike: float | None = None
+    record: Mapping[str, object] = attrs.field(factory=FrozenMapping, converter=frozen, repr=False)
 
 
 @attrs.frozen(kw_only=True)
