@@ -67,7 +67,7 @@ def test_the_headline_table_has_every_line_with_its_interval_and_what_follows() 
     )
     assert rows["always large"][3] == "cannot tell"
     assert rows["oracle"][3] == "surely behind"
-    assert rows["random"][7:] == ("$0.448[$0.428, $0.468]", "55.2 %[52.2, 58.2]")
+    assert rows["random"][7:] == ("$0.448[0.428, 0.468]", "55.2 %[52.2, 58.2]")
 
 
 def test_a_router_that_is_not_surely_better_than_prompt_length_is_said_to_be_none() -> None:
@@ -118,9 +118,9 @@ def test_every_cell_is_listed_with_its_examples() -> None:
 
     assert [row[0].split()[0] for row in rows] == ["CC", "CI", "CA", "IC", "II", "IA", "AC", "AI", "AA"]
     assert rows[3][0] == "IC incorrect / correct"
-    assert rows[3][1:4] == ("120", "17.1 %", "Complex_Query")
-    assert rows[3][7].startswith("A question of IC <with markup> & more?")
-    assert "expected gain +0.120" in rows[3][7]
+    assert rows[3][1:6] == ("120", "17.1 %", "30.0 %", "50.0 %", "Complex_QueryBecause the cell says so.")
+    assert rows[3][6].startswith("A question of IC <with markup> & more?")
+    assert "expected gain +0.120" in rows[3][6]
 
 
 def test_a_mistake_shows_its_trace() -> None:
@@ -140,7 +140,7 @@ def test_a_mistake_shows_its_trace() -> None:
         ("3", "constraint: cost-budget", "not small", "tiny", "the budget is spent"),
     ]
     case = words(by_id(page, "mistakes"))
-    assert "a dearer tier was right, and was not called" in case
+    assert "Missed: a dearer tier was right, and was not called" in case
     assert "the query was cut" in case
     assert "expected +0.250, was +1.000; escalates from 0.3" in case
     assert next(rows_of(page, "mistake-1-answers")) == ("medium-model", "incorrect", "One answer")
@@ -158,6 +158,30 @@ def test_a_group_shows_what_it_gained() -> None:
         "surely ahead",
     )
     assert len(list(rows_of(page_of(), "by-decided-policy"))) == 3
+
+
+def test_a_group_that_no_dear_call_was_made_for_gained_nothing_for_sure() -> None:
+    made = make_evaluation().breakdowns[0]
+    groups = (attrs.evolve(made.groups[0], large_share=0.0, gained=interval(0.0)), *made.groups[1:])
+    page = page_of(breakdowns=(attrs.evolve(made, groups=groups),))
+
+    assert next(rows_of(page, "by-decided-policy"))[6] == "the same calls"
+
+
+def test_mistakes_stand_under_their_kinds() -> None:
+    headings = [words(each) for each in by_id(page_of(), "mistakes").iter() if each.tag in ("h3", "h4")]
+
+    assert [each.split(":")[0] for each in headings] == [
+        "Missed", "1. missed", "2. missed", "Harmed", "3. harmed", "Wasted", "4. wasted",
+    ]  # fmt: skip
+
+
+def test_commands_in_our_sentences_are_shown_as_code() -> None:
+    verdict = Verdict(advice=Advice.ROUTE, sentences=("try `routesdk calibrate <x>`", "not `that"))
+    shown = by_id(page_of(verdict=verdict), "verdict")
+
+    assert [words(each) for each in shown.iter("code")] == ["routesdk calibrate <x>"]
+    assert words(shown).endswith("Try routesdk calibrate <x>.Not `that.")
 
 
 def test_a_figure_without_a_value_says_why() -> None:

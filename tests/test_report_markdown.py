@@ -6,6 +6,7 @@ import attrs
 
 from evaluations import interval, make_evaluation
 from pages import hostile_evaluation
+from routesdk.pipeline.evaluation import Advice, Verdict
 from routesdk.report import to_markdown
 
 
@@ -21,7 +22,7 @@ def test_every_line_of_the_headline_table_is_there() -> None:
 
     assert (
         "| prompt length | 34.0 % [31.0, 37.0] | +8.0 [+5.0, +11.0] | surely ahead | 31.0 % |"
-        " 0.520 [0.480, 0.560] | $0.448 [$0.428, $0.468] | 55.2 % [52.2, 58.2] |"
+        " 0.520 [0.480, 0.560] | $0.448 [0.428, 0.468] | 55.2 % [52.2, 58.2] |"
     ) in text
     for line in make_evaluation().lines:
         assert f"| {line.name} | " in text
@@ -62,6 +63,13 @@ def test_a_baseline_that_does_as_well_is_named() -> None:
     assert "not surely more accurate than random and prompt length" in to_markdown(
         attrs.evolve(made, lines=lines)
     )
+
+
+def test_commands_in_our_sentences_are_shown_as_code() -> None:
+    verdict = Verdict(advice=Advice.ROUTE, sentences=("do it", "try `routesdk calibrate`, not `that_one"))
+    text = to_markdown(make_evaluation(verdict=verdict))
+
+    assert text.splitlines()[0] == "**Do it.** Try `routesdk calibrate`, not \\`that\\_one."
 
 
 def test_hostile_text_stays_text_and_tables_keep_their_columns() -> None:

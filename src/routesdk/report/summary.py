@@ -15,6 +15,7 @@ from routesdk.report.block import (
     number_columns,
     paragraph,
     section,
+    spoken,
     table,
 )
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
@@ -30,8 +31,8 @@ def verdict(evaluation: Evaluation) -> Markup:
         f"Verdict: {found.advice.value}",
         element(
             "div",
-            paragraph(sentence(first), kind="first"),
-            paragraph(" ".join(map(sentence, rest))) if rest else NOTHING,
+            paragraph(spoken(sentence(first)), kind="first"),
+            paragraph(spoken(" ".join(map(sentence, rest)))) if rest else NOTHING,
             class_="verdict",
         ),
     )

@@ -59,7 +59,7 @@ def between(interval: Interval | None, unit: str = "") -> str:
     Args:
         interval: The figure; None where there is none.
         unit: `share`, `points` (a difference of shares), `signed` (a difference of others), `usd`
-            (of a query) or empty.
+            (of a query, written as that of a thousand), `each` (of a query, as it is) or empty.
     """
     if interval is None:
         return ABSENT
@@ -73,7 +73,9 @@ def figure(interval: Interval, unit: str = "") -> str:
 
 def ends(interval: Interval, unit: str = "") -> str:
     """Write an interval without its figure, such as `[57.1, 65.5]`."""
-    low, high = (value_text(end, unit).removesuffix(" %") for end in (interval.low, interval.high))
+    low, high = (
+        value_text(end, unit).removesuffix(" %").replace("$", "") for end in (interval.low, interval.high)
+    )
     return f"[{low}, {high}]"
 
 
@@ -86,6 +88,7 @@ def value_text(value: float, unit: str = "") -> str:
         "points": points,
         "signed": signed_number,
         "usd": dollars_per_thousand,
+        "each": dollars,
         "": plain_number,
     }
     return writers[unit](value)
