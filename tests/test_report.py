@@ -20,7 +20,7 @@ from routesdk.testing.fakes import make_decision
 from routesdk.types import Stage, Tier, TraceStep
 
 _ELEMENTS = {
-    "html", "head", "meta", "link", "title", "style", "body", "a", "header", "nav", "ul", "li", "h1",
+    "html", "head", "meta", "link", "title", "style", "body", "a", "header", "nav", "ul", "li", "h1", "h4",
     "h2", "h3", "p", "main", "section", "div", "table", "caption", "thead", "tbody", "tr", "th", "td",
     "span", "strong", "code", "br", "figure", "figcaption", "svg", "desc", "g", "line", "polyline",
     "polygon", "circle", "path", "rect", "text", "details", "summary", "dl", "dt", "dd", "bdi", "article",
@@ -81,6 +81,16 @@ def test_a_router_that_is_not_surely_better_than_prompt_length_is_said_to_be_non
     assert "not surely more accurate than prompt length" in words(page_of(lines=lines))
 
 
+def test_a_router_that_is_surely_behind_a_baseline_is_said_to_be() -> None:
+    made = make_evaluation()
+    behind = {"random": interval(-0.1), "prompt length": interval(0.0)}
+    lines = tuple(attrs.evolve(each, ahead=behind.get(each.name, each.ahead)) for each in made.lines)
+    shown = words(by_id(page_of(lines=lines), "headline"))
+
+    assert "the router is surely less accurate than random on these rows." in shown
+    assert "the router is not surely more accurate than prompt length on these rows" in shown
+
+
 def test_without_costs_the_table_and_the_curve_have_none() -> None:
     page = tree(to_html(without_costs()))
 
@@ -111,6 +121,14 @@ def test_targets_stand_beside_what_was_measured() -> None:
     )
     assert rows[1][1] == "-5 to -2 points"
     assert rows[2][1:4] == ("40 to 60 %", "–", "not measured")
+
+
+def test_what_a_cost_is_based_on_is_said_once() -> None:
+    made = make_evaluation()
+    recorded = attrs.evolve(made.cost, basis="recorded", note="tokens of the calls")
+
+    assert "how it is knownestimated at 4 characters" in words(by_id(page_of(), "cost"))
+    assert "how it is knownrecorded: tokens of the calls" in words(by_id(page_of(cost=recorded), "cost"))
 
 
 def test_every_cell_is_listed_with_its_examples() -> None:

@@ -9,7 +9,7 @@ from routesdk.pipeline.evaluation import ROUTER, Evaluation, Line
 from routesdk.report.basis import left_out_text
 from routesdk.report.curve import operating_facts
 from routesdk.report.markup import plain
-from routesdk.report.summary import behind_baselines, measured_text, standing, target_text
+from routesdk.report.summary import basis_text, behind_baselines, measured_text, standing, target_text
 from routesdk.report.text import ABSENT, between, level_text, percent, sentence
 
 _COMMAND = re.compile("`([^`\n]+)`")
@@ -36,7 +36,7 @@ def to_markdown(evaluation: Evaluation) -> str:
         _targets(evaluation),
         _confidence(evaluation),
         _shift(evaluation),
-        f"Cost: {_text(evaluation.cost.basis)}. {_text(sentence(evaluation.cost.note))}".strip(),
+        f"Cost: {_text(basis_text(evaluation))}",
         _provenance(evaluation),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
