@@ -9,7 +9,19 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import ask, checkpoint, judge, leak, oracle, plugins, route, spend, split, training
+from routesdk.cli import (
+    ask,
+    checkpoint,
+    evaluate,
+    judge,
+    leak,
+    oracle,
+    plugins,
+    route,
+    spend,
+    split,
+    training,
+)
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -31,6 +43,7 @@ app.command("leak-check")(leak.leak_check)
 app.command("prepare")(training.prepare)
 app.command("train")(training.train)
 app.command("compare")(training.compare)
+app.command("evaluate")(evaluate.evaluate)
 app.command("merge")(checkpoint.merge)
 app.command("push")(checkpoint.push)
 app.add_typer(plugins.app, name="plugins")
