@@ -16,6 +16,10 @@ from routesdk.types import Example, Query
 
 BOUND = ("--checkpoint", "default", "--medium", MODELS[0], "--large", MODELS[1])
 QUICK = ("--resamples", "100", "--timed", "0", "--reasons", "0")
+TRAINED = (
+    *("--tier", f"medium={MODELS[0]}", "--tier", f"large={MODELS[1]}"),
+    *("--trainer", "linear", "--option", "bits=10", "--compare", "none", "-o", "router", "--work", "work"),
+)
 FILES = ("router_results.jsonl", "router_metrics.json", "comparison.json")
 
 
@@ -99,7 +103,6 @@ def test_no_wordings_are_tried_where_none_are_wanted(run: Command, tmp_path: Pat
 
 
 def test_rows_that_the_router_learned_from_are_refused_with_their_ids(run: Command, tmp_path: Path) -> None:
-    tiers = ("--tier", f"medium={MODELS[0]}", "--tier", f"large={MODELS[1]}")
     quick = (
         "--trainer",
         "linear",
@@ -112,7 +115,7 @@ def test_rows_that_the_router_learned_from_are_refused_with_their_ids(run: Comma
         "--work",
         "work",
     )
-    assert run("train", "test.jsonl", *tiers, *quick).code == 0
+    assert run("train", "test.jsonl", *TRAINED).code == 0
     error = run("evaluate", "test.jsonl", "--checkpoint", "router", *QUICK).refused()
 
     assert "must not be used for evaluation" in error
@@ -124,7 +127,6 @@ def test_a_trained_router_needs_no_models_named(run: Command, tmp_path: Path) ->
     rows = make_examples(200)
     write_examples(tmp_path / "train.jsonl", rows[:120])
     write_examples(tmp_path / "held_out.jsonl", rows[120:])
-    tiers = ("--tier", f"medium={MODELS[0]}", "--tier", f"large={MODELS[1]}")
     quick = (
         "--trainer",
         "linear",
@@ -137,7 +139,7 @@ def test_a_trained_router_needs_no_models_named(run: Command, tmp_path: Path) ->
         "--work",
         "work",
     )
-    assert run("train", "train.jsonl", *tiers, *quick).code == 0
+    assert run("train", "train.jsonl", *TRAINED).code == 0
     done = run("evaluate", "held_out.jsonl", "--checkpoint", "router", *QUICK)
 
     assert done.code == 0, done.err
