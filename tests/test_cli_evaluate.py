@@ -103,18 +103,6 @@ def test_no_wordings_are_tried_where_none_are_wanted(run: Command, tmp_path: Pat
 
 
 def test_rows_that_the_router_learned_from_are_refused_with_their_ids(run: Command, tmp_path: Path) -> None:
-    quick = (
-        "--trainer",
-        "linear",
-        "--option",
-        "bits=10",
-        "--compare",
-        "none",
-        "-o",
-        "router",
-        "--work",
-        "work",
-    )
     assert run("train", "test.jsonl", *TRAINED).code == 0
     error = run("evaluate", "test.jsonl", "--checkpoint", "router", *QUICK).refused()
 
@@ -127,18 +115,6 @@ def test_a_trained_router_needs_no_models_named(run: Command, tmp_path: Path) ->
     rows = make_examples(200)
     write_examples(tmp_path / "train.jsonl", rows[:120])
     write_examples(tmp_path / "held_out.jsonl", rows[120:])
-    quick = (
-        "--trainer",
-        "linear",
-        "--option",
-        "bits=10",
-        "--compare",
-        "none",
-        "-o",
-        "router",
-        "--work",
-        "work",
-    )
     assert run("train", "train.jsonl", *TRAINED).code == 0
     done = run("evaluate", "held_out.jsonl", "--checkpoint", "router", *QUICK)
 
