@@ -164,5 +164,5 @@ def _squares(rows: Floats, middles: Floats) -> Floats:
 
 
 def _distances(rows: Floats, centre: Floats, factor: Floats, offset: Floats) -> Floats:
-    moved = np.einsum("gij,rgj->rgi", factor, rows[:, None, :] - centre)
+    moved = np.einsum("gij,rgj->rig", factor, rows[:, None, :] - centre)
     return np.asarray((squared(moved) + offset).min(axis=1))

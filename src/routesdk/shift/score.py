@@ -104,8 +104,10 @@ class ShiftScore:
         whole[:, :, count:] = self.factor[:, :, :-1]
         moved = np.einsum("gij,gj->gi", self.factor, self.centre)
         object.__setattr__(self, "_bits", len(self.table).bit_length() - 1)
-        object.__setattr__(self, "_map", np.ascontiguousarray(whole.reshape(-1, count + SHAPES)))
-        object.__setattr__(self, "_shift", moved.ravel())
+        # Coordinate by coordinate, so that sums over them run along whole rows.
+        by_coordinate = np.ascontiguousarray(whole.transpose(1, 0, 2))
+        object.__setattr__(self, "_map", by_coordinate.reshape(-1, count + SHAPES))
+        object.__setattr__(self, "_shift", moved.T.ravel())
         object.__setattr__(self, "_firsts", np.searchsorted(self.group_source, np.arange(count)))
         object.__setattr__(self, "_ranked", tuple(each.tolist() for each in self.reference))
 
@@ -139,7 +141,7 @@ class ShiftScore:
         data = [plain(text) for text in texts]
         shapes = np.array([shape(text, each) for text, each in zip(texts, data, strict=True)])
         seen = np.hstack([surprise(data, self.table, self._bits), shapes])
-        moved = (seen @ self._map.T - self._shift).reshape(len(texts), -1, DIMENSIONS)
+        moved = (seen @ self._map.T - self._shift).reshape(len(texts), DIMENSIONS, -1)
         distances = squared(moved) + self.offset
         nearest = np.minimum.reduceat(distances, self._firsts, axis=1).round(DECIMALS)
         ranks = [
@@ -156,7 +158,7 @@ class ShiftScore:
         seen = np.array([*[each / len(rows) for each in sums], *shape(text, data)])
         moved = self._map.dot(seen)
         moved -= self._shift
-        distances = squared(moved.reshape(-1, DIMENSIONS))
+        distances = squared(moved.reshape(DIMENSIONS, -1))
         distances += self.offset
         nearest = np.minimum.reduceat(distances, self._firsts).tolist()
         return min(
@@ -190,15 +192,15 @@ class ShiftScore:
 
 
 def squared(moved: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the squared length of coordinates in groups, (..., groups, `DIMENSIONS`), which are changed.
+    """Return the squared length of coordinates, (..., `DIMENSIONS`, groups), which are overwritten.
 
     The last one counts where a text surprises more than others of its shape do, and not
     where it surprises less: nobody needs to be told of what is all too familiar.
     """
-    last = moved[..., -1]
+    last = moved[..., -1, :]
     np.maximum(last, 0.0, out=last)
     np.multiply(moved, moved, out=moved)
-    return np.asarray(np.add.reduce(moved, axis=-1))
+    return np.asarray(np.add.reduce(moved, axis=-2))
 
 
 def least_rows(false_alarm: float) -> int:
