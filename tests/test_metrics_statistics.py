@@ -38,6 +38,7 @@ from routesdk.metrics import (
     deferral_area_statistic,
     deferral_curve,
     deferral_curve_statistic,
+    difference_statistic,
     expected_calibration_error,
     f1_statistic,
     factuality,
@@ -476,3 +477,12 @@ def test_aiq_is_the_best_mix_of_two_points_averaged_over_costs(points: list[tupl
     assert aiq(cost, quality) == pytest.approx(area / (corners[-1] - corners[0]))
     tables = [np.tile(each, (3, 1)) for each in (cost, quality)]
     assert aiq_statistic(*tables)(np.ones((1, 3)))[0] == pytest.approx(aiq(cost, quality))
+
+
+def test_a_difference_of_statistics_is_drawn_in_pairs() -> None:
+    rows = made_up()
+    ours, theirs = (apgr_statistic(each, rows.medium, rows.large) for each in (rows.score, rows.probability))
+
+    values = bootstrap_many((ours, theirs, difference_statistic(ours, theirs)), ROWS, resamples=50)
+
+    assert values[2] == pytest.approx(values[0] - values[1], nan_ok=True)
