@@ -1,26 +1,21 @@
 """Our figures are those of RouteLLM's own evaluation, for the same scores on the same rows.
 
-How theirs were obtained, on 2026-11-26: the package `routellm` 0.2.0 with numpy 1.26.4 and pandas 2.2.3;
-its `MMLU.evaluate` and `generate_results` ran as they are, on a table of the rows and with the scores below
-in place of a router's (what calls models, its `Controller`, was left out). CPT is what its `np.interp`
-returned, before it is printed with two digits. Figures are in percent, as it has them.
+Theirs were printed by `tools/routellm_figures.py` on 2026-11-26, with `routellm` 0.2.0, numpy 1.26.4 and
+pandas 2.2.3: its `MMLU.evaluate` and `generate_results` ran as they are. Figures but APGR are in percent, as
+it has them.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
 import numpy as np
 import pytest
 
+from routellm_rows import made_up, recorded, scores_of
 from routesdk.metrics import apgr, cpt, deferral_curve, quantile_curve
 
-WEAK, STRONG = "mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview"
 RECOVERED = (0.2, 0.5, 0.8)
 
 
@@ -59,20 +54,6 @@ MADE_UP = Printed(
 )
 
 
-def scores_of(rows: list[dict[str, object]], gain: np.ndarray) -> Mapping[str, np.ndarray]:
-    """Rank rows by length, by nothing, by more and less of the truth, and against it; without ties."""
-    digests = [hashlib.sha256(str(row["id"]).encode()).hexdigest()[:12] for row in rows]
-    drawn = np.array([int(digest, 16) / 16**12 for digest in digests])
-    length = np.array([float(len(str(row["query"]))) for row in rows])
-    return {
-        "length": length + drawn,
-        "hash": drawn,
-        "leaning": drawn + 0.3 * gain,
-        "helpful": drawn + gain,
-        "against": drawn - 0.4 * gain,
-    }
-
-
 def check(printed: Printed, score: np.ndarray, weak: np.ndarray, strong: np.ndarray) -> None:
     curve = quantile_curve(score, weak, strong)
 
@@ -85,24 +66,11 @@ def check(printed: Printed, score: np.ndarray, weak: np.ndarray, strong: np.ndar
 
 @pytest.mark.parametrize("name", ON_MMLU)
 def test_on_its_own_data_apgr_auc_and_cpt_are_what_routellm_prints(name: str, data_folder: Path) -> None:
-    with gzip.open(data_folder / "routellm_mmlu.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    weak, strong = (
-        np.array([row["outcomes"][model]["grade"] == "CORRECT" for row in rows], dtype=float)
-        for model in (WEAK, STRONG)
-    )
+    rows, weak, strong = recorded(data_folder)
     assert len(rows) == 11_360
     assert (weak.mean() * 100, strong.mean() * 100) == pytest.approx((67.72007042253522, 80.59859154929578))
 
     check(ON_MMLU[name], scores_of(rows, strong - weak)[name], weak, strong)
-
-
-def made_up() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return 500 rows by arithmetic: scores without ties, and both models' grades."""
-    row = np.arange(500)
-    weak = ((row * 31) % 10 < 5).astype(float)
-    strong = ((row * 17 + row // 7) % 10 < 7).astype(float)
-    return ((row * 7919) % 1009) / 1009 + 0.25 * (strong - weak), weak, strong
 
 
 def test_on_made_up_rows_apgr_auc_and_cpt_are_what_routellm_prints() -> None:
@@ -132,3 +100,18 @@ def test_tied_scores_keep_a_curve_where_routellm_has_none() -> None:
 
     assert curve.share_large.tolist() == [0.0, 0.5, 1.0]
     assert curve == deferral_curve(halves, weak, strong)
+
+
+def test_where_accuracy_falls_along_the_way_cpt_is_the_first_crossing() -> None:
+    # RouteLLM interpolates on accuracies as if they rose, and finds a later share for these rows.
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        score, weak, strong = rng.random(200), rng.random(200) < 0.5, rng.random(200) < 0.6
+    curve = quantile_curve(score, weak, strong)
+    wanted = curve.quality[0] + 0.8 * (curve.quality[-1] - curve.quality[0])
+
+    share = curve.share_for(0.8)
+
+    assert curve.at(share) == pytest.approx(wanted)
+    assert (curve.quality[curve.share_large < share] < wanted).all()
+    assert np.interp(wanted, curve.quality, curve.share_large) > share + 0.3

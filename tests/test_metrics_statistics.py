@@ -38,6 +38,7 @@ from routesdk.metrics import (
     deferral_area_statistic,
     deferral_curve,
     deferral_curve_statistic,
+    difference_statistic,
     expected_calibration_error,
     f1_statistic,
     factuality,
@@ -446,3 +447,42 @@ def test_a_curve_that_just_touches_the_target_has_reached_it() -> None:
 
     assert cpt(score, medium, large, 2 / 3) == pytest.approx(0.4)
     assert cpt_statistic(score, medium, large, 2 / 3)(np.ones((1, 5)))[0] == pytest.approx(0.4)
+
+
+POINTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 10)), min_size=2, max_size=7).filter(
+    lambda points: len({cost for cost, _ in points}) > 1
+)
+
+
+@given(POINTS)
+def test_aiq_is_the_best_mix_of_two_points_averaged_over_costs(points: list[tuple[int, int]]) -> None:
+    cost = np.array([float(one) for one, _ in points])
+    quality = np.array([other / 10 for _, other in points])
+
+    def best(most: float) -> float:
+        """Return the best quality that a mix of two points gives for no more money."""
+        found = [q for c, q in zip(cost, quality, strict=True) if c <= most]
+        for left, low in zip(cost, quality, strict=True):
+            for right, high in zip(cost, quality, strict=True):
+                if left <= most < right:
+                    found.append(low + (high - low) * (most - left) / (right - left))
+        return max(found)
+
+    # The curve is straight between the points' costs, so that the trapezoids are exact; just below a cost
+    # that several points have, nothing jumps, but at the very first.
+    corners = np.unique(cost)
+    heights = np.array([best(each) for each in corners])
+    area = float((heights[1:] + heights[:-1]) / 2 @ np.diff(corners))
+
+    assert aiq(cost, quality) == pytest.approx(area / (corners[-1] - corners[0]))
+    tables = [np.tile(each, (3, 1)) for each in (cost, quality)]
+    assert aiq_statistic(*tables)(np.ones((1, 3)))[0] == pytest.approx(aiq(cost, quality))
+
+
+def test_a_difference_of_statistics_is_drawn_in_pairs() -> None:
+    rows = made_up()
+    ours, theirs = (apgr_statistic(each, rows.medium, rows.large) for each in (rows.score, rows.probability))
+
+    values = bootstrap_many((ours, theirs, difference_statistic(ours, theirs)), ROWS, resamples=50)
+
+    assert values[2] == pytest.approx(values[0] - values[1], nan_ok=True)

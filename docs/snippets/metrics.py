@@ -10,11 +10,12 @@ from routesdk.metrics import (
     arena_score,
     aurc,
     auroc,
-    bootstrap_many,
+    bootstrap_interval,
     brier_score,
     cpt,
     deferral_area,
     deferral_curve,
+    difference_statistic,
     expected_calibration_error,
     factuality,
     oracle_gap_closed,
@@ -23,7 +24,6 @@ from routesdk.metrics import (
     routed_cost,
     routed_quality,
     saved_share,
-    summarise,
 )
 
 #                  a    b    c    d    e    f
@@ -70,9 +70,8 @@ print(f"area under risk against coverage: {aurc(confidence, right):.3f}")
 
 # --8<-- [start:paired]
 ours, length = apgr_statistic(score, medium, large), apgr_statistic([9, 3, 1, 7, 5, 2], medium, large)
-values = bootstrap_many((ours, length), rows=6, resamples=2000, seed=0)
-once = np.ones((1, 6))
-point = float((ours(once) - length(once))[0])
-difference = summarise("difference in APGR", point, values[0] - values[1], rows=6, seed=0)
-print(f"difference to prompt length: {difference.value:.3f} [{difference.low:.2f}, {difference.high:.2f}]")
+found = bootstrap_interval(
+    "difference in APGR", difference_statistic(ours, length), 6, resamples=2000, seed=0
+)
+print(f"difference to prompt length: {found.value:.3f} [{found.low:.2f}, {found.high:.2f}]")
 # --8<-- [end:paired]

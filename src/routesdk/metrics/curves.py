@@ -15,6 +15,7 @@ from routesdk.metrics._ranking import grouped, over, quality_gap, ranked, rankin
 from routesdk.metrics.accuracy import routed_quality
 from routesdk.metrics.deferral import check_recovered, deferral_curve
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_interval
+from routesdk.metrics.ratio import difference_statistic
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -263,10 +264,7 @@ def apgr_difference(
     """
     apgr(score, medium, large)
     ours, theirs = apgr_statistic(score, medium, large), apgr_statistic(baseline, medium, large)
-
-    def statistic(counts: Floats) -> Floats:
-        return ours(counts) - theirs(counts)
-
+    statistic = difference_statistic(ours, theirs)
     rows = len(np.asarray(medium))
     return bootstrap_interval(
         "difference in APGR", statistic, rows, resamples=resamples, seed=seed, level=level
