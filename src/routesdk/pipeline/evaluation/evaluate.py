@@ -27,6 +27,7 @@ from routesdk.pipeline.evaluation.drawing import (
 )
 from routesdk.pipeline.evaluation.figures import ROUTER, Evaluation, Line, Metric
 from routesdk.pipeline.evaluation.grouping import (
+    Parting,
     breakdowns,
     cells,
     confusion_table,
@@ -81,8 +82,8 @@ def evaluate(
 ) -> Evaluation:
     """Judge a router on rows that it did not learn from, beside every baseline.
 
-    All figures are read off the same resamples, so that differences are paired. The tier that the
-    operating point picked counts: rules and policy maps belong to whoever deploys a router.
+    All figures come from the same resamples, so that differences are paired. The tier that the operating
+    point picked counts: rules and policy maps belong to whoever deploys a router.
 
     Args:
         router: Its tiers are bound to models whose outcomes are on the rows.
@@ -100,8 +101,8 @@ def evaluate(
         date: When, as YYYY-MM-DD.
 
     Raises:
-        ConfigError: There are no rows, an id stands twice, rows lack outcomes of the tiers' models, the
-            router carries no hashes of what it learned from, or a number is out of range.
+        ConfigError: There are no rows, or two with one id; none has outcomes of the tiers' models; the
+            router carries no hashes of what it learned from; or a number is out of range.
         LeakError: The router learned from rows; it names them.
         MetricError: Resamples are no whole number of 1 or more.
         PredictionError: The policy model fails, or an expected gain is not finite.
@@ -109,10 +110,9 @@ def evaluate(
     _check_counts(resamples, timed=timed, reasons=reasons, mistakes=mistakes)
     admitted = admit(router, examples, name)
     material, batch_s = _decide(router, admitted)
-    draws = Draws(resamples=resamples, seed=seed)
+    rows, draws = material.rows, Draws(resamples=resamples, seed=seed)
     stable, robustness = decide_again(material, perturbations, draws)
     found = _measured(material, draws, topics)
-    rows = material.rows
     return attrs.evolve(
         found,
         left_out=admitted.left_out,
@@ -149,12 +149,7 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
     """Read everything that resamples bound off the same draws."""
     resamples, seed = draws.resamples, draws.seed
     parted = partings(material, topics=topics)
-    statistics = {
-        **line_statistics(material),
-        **router_statistics(material),
-        **group_statistics(material, parted),
-    }
-    samples = Samples.draw(statistics, len(material), resamples=resamples, seed=seed)
+    samples = _draw(material, parted, draws)
     curves, bins, risks = draw_curves(material, resamples=resamples, seed=seed)
     headline = lines(material, samples)
     cost = _cost(material, samples)
@@ -187,6 +182,15 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
         seed=seed,
         results=row_results(material),
     )
+
+
+def _draw(material: Material, parted: Sequence[Parting], draws: Draws) -> Samples:
+    statistics = {
+        **line_statistics(material),
+        **router_statistics(material),
+        **group_statistics(material, parted),
+    }
+    return Samples.draw(statistics, len(material), resamples=draws.resamples, seed=draws.seed)
 
 
 def _case(material: Material, samples: Samples, headline: Sequence[Line], cost: Cost) -> Case:
