@@ -37,8 +37,8 @@ def with_apgr(given: Case, apgr: Interval | None) -> Case:
     return attrs.evolve(given, router=attrs.evolve(given.router, apgr=apgr))
 
 
-def found(rows: tuple[Example, ...], skill: float, threshold: float = 0.1) -> Verdict:
-    gains = noisy(rows, skill)
+def found(rows: tuple[Example, ...], skill: float, threshold: float = 0.1, seed: int = 1) -> Verdict:
+    gains = noisy(rows, skill, seed)
     by_text = {row.query.text: gains[row.id] for row in rows}
     router = candidate("ours", lambda text: by_text[text], threshold).router
     return evaluate(router, rows, resamples=300, perturbations={}, timed=0, reasons=0).verdict
@@ -170,3 +170,12 @@ def test_every_verdict_says_what_the_router_does() -> None:
 
     assert f"{evaluation.router.accuracy.value:.3f}" in verdict.sentences[1]
     assert "oracle" in verdict.sentences[1]
+
+
+@pytest.mark.slow
+def test_routers_that_guess_are_rarely_told_to_route() -> None:
+    told = [found(simulated(200, seed=seed), 0.0, seed=1000 + seed).advice for seed in range(120)]
+
+    # 2.5 % are expected; 9 or more of 120 happen by chance in less than one case of a thousand.
+    assert told.count(Advice.ROUTE) <= 8
+    assert told.count(Advice.DO_NOT_ROUTE) > 40
