@@ -193,7 +193,7 @@ def _loaded_point(saved: OperatingPoint, large_share: float | None, changed: boo
     if large_share is not None:
         return large_share
     if changed and saved.large_share is not None:
-        # Gains spread differently for other models, and without their maps: the share is what was meant, not the threshold.
+        # Gains spread differently for other models, or unmapped: the share is what was meant.
         return attrs.evolve(saved, thresholds=())
     return saved
 
