@@ -230,7 +230,10 @@ def test_breakdowns_part_the_rows_and_small_topics_are_put_together() -> None:
     inside = [row for row in rows if row.topic == "big"]
     assert big.large.value == pytest.approx(np.mean([row.outcomes[MODELS[1]].quality for row in inside]))
     assert big.gained.value == pytest.approx(big.accuracy.value - big.medium.value)
-    assert big.accuracy.rows == 60
+    assert big.accuracy.rows == big.gained.rows == 60
+    # Where every call went to the medium model, nothing was gained for certain.
+    stayed = next(group for group in by["decided policy"].groups if group.large_share == 0.0)
+    assert (stayed.gained.low, stayed.gained.value, stayed.gained.high) == (0.0, 0.0, 0.0)
 
 
 def test_topics_can_be_left_out(graded: tuple[Example, ...]) -> None:

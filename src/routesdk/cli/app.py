@@ -11,6 +11,7 @@ import typer
 import routesdk
 from routesdk.cli import (
     ask,
+    calibrate,
     checkpoint,
     evaluate,
     judge,
@@ -44,6 +45,7 @@ app.command("prepare")(training.prepare)
 app.command("train")(training.train)
 app.command("compare")(training.compare)
 app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("merge")(checkpoint.merge)
 app.command("push")(checkpoint.push)
 app.add_typer(plugins.app, name="plugins")

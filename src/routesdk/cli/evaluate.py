@@ -16,13 +16,12 @@ import typer
 from routesdk.cli import option
 from routesdk.cli.console import console, printable
 from routesdk.cli.option import RouterOptions
-from routesdk.cli.rows import open_file
 from routesdk.config import Config, EvaluateConfig, load_config
+from routesdk.dataset import read_examples, replacing
 from routesdk.errors import ConfigError
 from routesdk.structure import structure, unstructure
 
 if TYPE_CHECKING:
-    from routesdk.host import PluginHost
     from routesdk.pipeline.evaluation import DataFile, Evaluation
     from routesdk.types import Example
 
@@ -108,7 +107,7 @@ def _measure(settings: EvaluateConfig, options: RouterOptions, name: str) -> Eva
     from routesdk.pipeline.evaluation import evaluate as measure
 
     router = options.router()
-    rows, files = _read(settings.data, router.host)
+    rows, files = _read(settings.data)
     return measure(
         router,
         rows,
@@ -126,7 +125,7 @@ def _measure(settings: EvaluateConfig, options: RouterOptions, name: str) -> Eva
     )
 
 
-def _read(paths: Sequence[Path], host: PluginHost) -> tuple[list[Example], list[DataFile]]:
+def _read(paths: Sequence[Path]) -> tuple[list[Example], list[DataFile]]:
     """Read the rows of every file, and hash the files."""
     from routesdk.pipeline.evaluation import data_file
 
@@ -134,7 +133,7 @@ def _read(paths: Sequence[Path], host: PluginHost) -> tuple[list[Example], list[
     files = []
     for path in paths:
         before = len(rows)
-        rows += open_file(path, host).examples()
+        rows += read_examples(path)
         files.append(data_file(path, len(rows) - before))
     return rows, files
 
@@ -160,7 +159,6 @@ def _show(evaluation: Evaluation, settings: EvaluateConfig) -> None:
 
 
 def _write_report(evaluation: Evaluation, file: Path, form: str) -> str:
-    from routesdk.dataset import replacing
     from routesdk.report import to_html, to_markdown
 
     text = to_markdown(evaluation) if form == "md" else to_html(evaluation)

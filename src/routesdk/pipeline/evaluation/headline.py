@@ -55,6 +55,9 @@ _FIGURES = (
     ("aiq", "AIQ", "cost", "share", "higher"),
     ("arena", "RouterArena score", "cost", "", "higher"),
 )
+_SHARES = ("correct_given_attempted", "not_attempted", "decided_policy", "likeliest_policy")
+"""Those that are shares of rows, which no bootstrap can be certain of."""
+
 _KEYS = MappingProxyType(
     {
         APGR: "apgr",
@@ -153,7 +156,7 @@ def _metric(material: Material, samples: Samples, figure: tuple[str, str, str, s
         key=_KEYS.get(key, key),
         name=name,
         group=group,
-        interval=None if interval is None else settled(interval) if unit == "share" else interval,
+        interval=settled(interval) if interval is not None and key in _SHARES else interval,
         unit=unit,
         better=better,
         note=note,

@@ -193,7 +193,8 @@ def _remarks(case: Case) -> list[str]:
         f"{dear} {case.dear.accuracy.value:.3f}, and the oracle {case.others[ORACLE].accuracy.value:.3f}."
     ]
     meant = case.meant_share
-    if meant is not None and abs(meant - case.router.large_share) > _SHARE_OFF:
+    off = 0.0 if meant is None else abs(meant - case.router.large_share)
+    if meant is not None and off > _SHARE_OFF and case.rows >= FEWEST_ROWS:
         found.append(
             f"It was meant to send {percent(meant)} of the training mix to {dear}: these questions are "
             "another mix, so `routesdk calibrate` may be worth it."
