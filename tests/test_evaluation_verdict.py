@@ -24,6 +24,7 @@ def case(**changes: object) -> Case:
         gap=interval(0.15),
         cost=made.cost,
         constant=False,
+        shift=made.shift,
     )
     return attrs.evolve(whole, **changes)  # type: ignore[arg-type]
 
@@ -147,6 +148,14 @@ def test_a_router_that_is_surely_worse_than_prompt_length_is_not_to_be_used() ->
 
 def test_one_that_is_better_than_prompt_length_is_not() -> None:
     assert not any("prompt length" in each for each in find_verdict(case()).sentences)
+
+
+def test_rows_of_another_domain_are_remarked() -> None:
+    usual = case()
+    shifted = attrs.evolve(usual, shift=attrs.evolve(usual.shift, shifted=True, note="These look unlike."))
+
+    assert find_verdict(shifted).sentences[-1] == "These look unlike."
+    assert usual.shift.note not in find_verdict(usual).sentences
 
 
 def test_a_share_of_calls_far_from_what_was_meant_is_remarked() -> None:
