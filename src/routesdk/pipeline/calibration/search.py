@@ -75,9 +75,10 @@ def climb(gains: Floats, thresholds: tuple[float, ...]) -> Integers:
 def choose(target: Target, gains: Floats, quality: Floats, cost: Floats | None) -> Choice:
     """Choose the point that a target asks for.
 
-    A cost buys as much expected quality as it can. A quality is had with the smallest
-    share that reaches it. Expected quality is that of the cheapest tier plus the
-    recalibrated gains of what goes up: less at the mercy of single rows than their count.
+    A cost buys as much expected quality as it can: that of the cheapest tier plus the
+    recalibrated gains of what goes up, so that nothing goes up to lose. A quality is had
+    with the smallest share at which the rows themselves came to it: gains that a map has
+    smoothed are off by some tenths of a point where its shape does not fit.
 
     Args:
         target: What is asked for.
@@ -90,17 +91,19 @@ def choose(target: Target, gains: Floats, quality: Floats, cost: Floats | None) 
     steps = gains.shape[1]
     points = [thresholds_for_share(gains, (float(share),) * steps) for share in shares]
     tiers = np.stack([climb(gains, point) for point in points])
-    expected = quality[:, 0].mean() + _gained(gains)[np.arange(len(gains)), tiers].mean(axis=1)
+    at_each = np.arange(len(gains))
     if target.kind == COST and cost is not None:
-        spent = cost[np.arange(len(gains)), tiers].mean(axis=1)
+        expected = _gained(gains)[at_each, tiers].mean(axis=1)
+        spent = cost[at_each, tiers].mean(axis=1)
         within = spent <= target.value * (1.0 + 1e-9)
         if not within.any():
             return _choice(points, spent, int(spent.argmin()), met=False)
         return _choice(points, spent, int(np.where(within, expected, -np.inf).argmax()), met=True)
     if target.kind == QUALITY:
-        enough = expected >= target.value - 1e-9
-        at = int(enough.argmax()) if enough.any() else int(expected.argmax())
-        return _choice(points, expected, at, met=bool(enough.any()))
+        obtained = quality[at_each, tiers].mean(axis=1)
+        enough = obtained >= target.value - 1e-9
+        at = int(enough.argmax()) if enough.any() else int(obtained.argmax())
+        return _choice(points, obtained, at, met=bool(enough.any()))
     # With more than two tiers, the share holds of those who reach a tier, as in `large_share`.
     reached = (tiers > 0).mean(axis=1)
     at = int(np.abs(reached - target.value).argmin())
