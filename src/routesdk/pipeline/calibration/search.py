@@ -12,8 +12,9 @@ from routesdk.pipeline.calibration.material import Floats, Integers, Material
 from routesdk.pipeline.calibration.result import COST, QUALITY, Target
 from routesdk.scoring import thresholds_for_share
 
-_POINTS = 400
-"""Points that are looked at, evenly spread over the shares of calls that go up."""
+_POINTS, _FEW_POINTS = 200, 50
+"""Points that are looked at, evenly spread over the shares of calls that go up; few where a share is
+asked for, which is one of them."""
 
 SHARE_TOLERANCE = 0.02
 """How far the share of a point may lie from the one asked for; further off, it is out of reach."""
@@ -86,8 +87,8 @@ def choose(target: Target, gains: Floats, quality: Floats, cost: Floats | None) 
         quality: What was obtained, (rows, tiers).
         cost: US dollars of each tier's call, (rows, tiers); needed for a cost.
     """
-    wanted = [target.value] if target.kind not in (COST, QUALITY) else []
-    shares = np.unique(np.concatenate([np.linspace(0.0, 1.0, min(len(gains), _POINTS) + 1), wanted]))
+    count, wanted = (_POINTS, []) if target.kind in (COST, QUALITY) else (_FEW_POINTS, [target.value])
+    shares = np.unique(np.concatenate([np.linspace(0.0, 1.0, min(len(gains), count) + 1), wanted]))
     steps = gains.shape[1]
     points = [thresholds_for_share(gains, (float(share),) * steps) for share in shares]
     tiers = np.stack([climb(gains, point) for point in points])
