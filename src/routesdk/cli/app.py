@@ -9,7 +9,20 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import ask, checkpoint, judge, leak, oracle, plugins, route, spend, split, training
+from routesdk.cli import (
+    ask,
+    calibrate,
+    checkpoint,
+    evaluate,
+    judge,
+    leak,
+    oracle,
+    plugins,
+    route,
+    spend,
+    split,
+    training,
+)
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -31,6 +44,8 @@ app.command("leak-check")(leak.leak_check)
 app.command("prepare")(training.prepare)
 app.command("train")(training.train)
 app.command("compare")(training.compare)
+app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("merge")(checkpoint.merge)
 app.command("push")(checkpoint.push)
 app.add_typer(plugins.app, name="plugins")
