@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
+from command import Command
 from routers import host_with_fake, make_router
 from routesdk import Query, Router
 from routesdk.checkpoint import SHIFT, read_checkpoint
@@ -262,6 +263,24 @@ def test_a_manifest_from_before_is_read(tmp_path: Path) -> None:
     (folder / "router.json").write_text(json.dumps(data), encoding="utf-8")
 
     assert Router.from_pretrained(folder, host=host_with_fake()).shift is None
+
+
+def test_the_command_says_of_many_queries_that_they_are_another_domain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Command(monkeypatch, capsys)
+    (tmp_path / "foreign.txt").write_text(
+        "Kde je moje objednávka?\nKdy přijede vlak?\n" * 10, encoding="utf-8"
+    )
+    (tmp_path / "usual.txt").write_text("Who wrote Faust?\nHow far is the Moon?\n" * 10, encoding="utf-8")
+
+    foreign = run("route", "--file", str(tmp_path / "foreign.txt"))
+    usual = run("route", "--file", str(tmp_path / "usual.txt"))
+
+    assert "20 x unlike what this router learned from" in " ".join(foreign.out.split())
+    assert "Together they are from another domain" in " ".join(foreign.out.split())
+    assert "another domain" not in usual.out
+    assert "shift score" in run("route", "Who wrote Faust?").out
 
 
 def test_the_default_tells_czech_and_code_and_is_quick_about_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -174,7 +174,15 @@ class ShiftScore:
         Raises:
             ConfigError: There are no queries.
         """
-        return assess_scores(self.score(queries), self.false_alarm, self.reference_rows)
+        return self.assess_scores(self.score(queries))
+
+    def assess_scores(self, scores: Sequence[float] | NDArray[np.float64]) -> ShiftTest:
+        """Say the same of scores that decisions carry already.
+
+        Raises:
+            ConfigError: There are no scores, or one is no share.
+        """
+        return assess_scores(scores, self.false_alarm, self.reference_rows)
 
     @property
     def reference_rows(self) -> int:
