@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from routesdk.metrics import Interval
+from routesdk.metrics import TARGETS, Interval, Standing
 from routesdk.pipeline.evaluation import (
     BEST_SINGLE,
     ROUTER,
@@ -23,6 +23,7 @@ from routesdk.pipeline.evaluation import (
     Group,
     Latency,
     Line,
+    MeasuredTarget,
     Metric,
     Mistake,
     OperatingFigures,
@@ -36,7 +37,6 @@ from routesdk.pipeline.evaluation import (
     RowResult,
     Share,
     ShiftFigures,
-    Target,
     Verdict,
 )
 from routesdk.record import decision_to_dict
@@ -108,7 +108,7 @@ def make_evaluation(**changes: object) -> Evaluation:
             policies=POLICIES, table=((120.0, 40.0, 34.0), (30.0, 96.0, 30.0), (60.0, 80.0, 210.0))
         ),
         policy_shares=tuple(
-            Share(name=name, decided=interval(share), recorded=share + 0.02)
+            Share(name=name, decided=interval(share), recorded=interval(share + 0.02))
             for name, share in zip(POLICIES, (0.4, 0.3, 0.3), strict=True)
         ),
         model_shares=tuple(
@@ -139,7 +139,12 @@ def make_evaluation(**changes: object) -> Evaluation:
             note="200 rows, chosen by the hash of their ids",
         ),
         latency=Latency(
-            p50_ms=0.07, p95_ms=0.11, p99_ms=0.19, decisions=500, batch_per_s=31000.0, batch=ROWS
+            p50_ms=interval(0.07, 0.01),
+            p95_ms=interval(0.11, 0.01),
+            p99_ms=interval(0.19, 0.05),
+            decisions=500,
+            batch_per_s=31000.0,
+            batch=ROWS,
         ),
         cost=Cost(
             basis="estimated",
@@ -290,7 +295,7 @@ def _breakdowns() -> tuple[Breakdown, ...]:
                     large=interval(0.44 - at / 20, 0.05),
                     gained=interval(0.15 - at / 40, 0.04),
                     large_share=0.2 + at / 10,
-                    policy_accuracy=0.5,
+                    policy_accuracy=interval(0.5),
                 )
                 for at, name in enumerate(names)
             ),
@@ -339,25 +344,12 @@ def _mistake(at: int, kind: str) -> Mistake:
     )
 
 
-def _targets() -> tuple[Target, ...]:
+def _targets() -> tuple[MeasuredTarget, ...]:
+    over, against, saved, *_ = TARGETS
     return (
-        Target(
-            name="accuracy over medium only",
-            low=2.0,
-            high=5.0,
-            unit="points",
-            measured=interval(14.0, 3.0),
-            outcome="reached",
-        ),
-        Target(
-            name="accuracy against large only",
-            low=-5.0,
-            high=-2.0,
-            unit="points",
-            measured=interval(-1.0, 2.5),
-            outcome="reached",
-        ),
-        Target(name="cost saved", low=40.0, high=60.0, unit="percent", measured=None, outcome="not measured"),
+        MeasuredTarget(target=over, measured=interval(0.14, 0.03), outcome=Standing.REACHED),
+        MeasuredTarget(target=against, measured=interval(-0.01, 0.025), outcome=Standing.REACHED),
+        MeasuredTarget(target=saved, measured=None, outcome=Standing.UNMEASURED),
     )
 
 

@@ -19,7 +19,7 @@ HOSTILE = (
 # Their values are words that our own code chose, or are read as something else than text.
 _OURS = {
     "advice", "better", "by", "call_id", "date", "estimated_cost_usd", "grades", "key", "large_total_usd",
-    "source", "stage", "thresholds", "tier", "tier_total_usd", "total_usd", "unit",
+    "outcome", "source", "stage", "thresholds", "tier", "tier_total_usd", "total_usd", "unit",
 }  # fmt: skip
 # Their names are what lines and curves are found by.
 _FOUND_BY_NAME = ("tiers", "lines", "curves")

@@ -75,6 +75,27 @@ def test_markdown_is_printed_and_written(run: Command, tmp_path: Path) -> None:
     assert "| always medium |" in done.out
 
 
+@pytest.mark.parametrize(("form", "file"), [("html", "report.html"), ("md", "report.md")])
+def test_a_report_that_cannot_be_written_is_named(run: Command, tmp_path: Path, form: str, file: str) -> None:
+    (tmp_path / "out" / file / "in the way").mkdir(parents=True)
+
+    error = run("evaluate", "test.jsonl", *BOUND, *QUICK, "--format", form, "-o", "out").refused()
+
+    assert file in error
+    assert "may write" in error
+
+
+def test_the_tables_write_shares_and_points_as_the_report_does(run: Command, tmp_path: Path) -> None:
+    done = run("evaluate", "test.jsonl", *BOUND, *QUICK, "-o", "out")
+
+    found = read_evaluation(tmp_path / "out")
+    line = found.line("always medium")
+    assert line.ahead is not None
+    assert f"{100 * line.accuracy.value:.1f} % [" in done.out
+    assert f"{100 * line.ahead.value:+.1f} [" in done.out
+    assert "cost estimated: estimated" not in done.out
+
+
 def test_a_config_says_what_to_evaluate_and_the_command_line_wins(run: Command, tmp_path: Path) -> None:
     (tmp_path / "routesdk.toml").write_text(
         f'[router]\nmedium = "{MODELS[0]}"\nlarge = "{MODELS[1]}"\n'

@@ -15,7 +15,7 @@ from judging import judged, skilled, told, value_of
 from payoffs import FOUR, LEARNED, RIGHT, candidate, example, noisy, simulated
 from routers import make_router
 from routesdk.errors import PredictionError
-from routesdk.metrics import apgr_interval, mean_interval
+from routesdk.metrics import Standing, apgr_interval, mean_interval
 from routesdk.pipeline.evaluation import BEST_SINGLE, ROUTER, Evaluation, evaluate, to_record
 from routesdk.testing import MODELS, make_examples
 from routesdk.types import Example, Grade, Outcome, Query, Tier, Usage
@@ -124,6 +124,23 @@ def test_a_metric_that_has_no_value_says_why(found: Evaluation) -> None:
     assert all(metric.interval is not None or metric.note for metric in found.metrics)
 
 
+def test_a_routing_below_the_best_single_model_says_what_its_negative_gap_means() -> None:
+    rows = simulated(300)
+    evaluation = judged(skilled(rows, 0.1, threshold=0.2), rows)
+    gap = evaluation.metric("oracle_gap_closed")
+
+    assert gap.interval is not None
+    assert gap.interval.value < 0
+    assert "0 is always large, the best single model" in gap.note
+
+
+def test_a_difference_says_that_it_is_one(found: Evaluation) -> None:
+    units = {metric.key: metric.unit for metric in found.metrics}
+
+    assert units["apgr_over_prompt_length"] == "difference"
+    assert {unit for key, unit in units.items() if key.startswith("accuracy_over_")} == {"points"}
+
+
 def test_simpleqa_figures_come_from_the_grades_of_the_models_that_were_called() -> None:
     rows = (example("a", "AC"), example("b", "CA"), example("c", "IA"), example("d", "AI"))
     evaluation = judged(told({"a": 0.9, "b": 0.0, "c": 0.9, "d": 0.0}), rows)
@@ -161,23 +178,32 @@ def test_risk_at_full_coverage_is_the_share_of_wrong_policies(found: Evaluation)
 def test_targets_stand_beside_what_was_measured() -> None:
     rows = simulated(300)
     evaluation = judged(skilled(rows, 0.9), rows)
-    targets = {target.name: target for target in evaluation.targets}
+    targets = {each.target.name: each for each in evaluation.targets}
 
     over = targets["accuracy over medium only"]
-    assert (over.low, over.high, over.unit) == (2.0, 5.0, "points")
+    assert (over.target.low, over.target.high, over.target.unit) == (0.02, 0.05, "points")
     ahead = evaluation.line("always medium").ahead
     assert over.measured is not None
     assert ahead is not None
-    assert over.measured.value == pytest.approx(100 * ahead.value)
-    assert over.outcome == "reached"
-    assert targets["decisions Ambiguous_Query"].outcome == "missed"
+    assert over.measured.value == pytest.approx(ahead.value)
+    assert over.outcome is Standing.REACHED
+    assert targets["decisions Ambiguous_Query"].outcome is Standing.MISSED
 
 
 def test_a_target_that_an_interval_straddles_cannot_be_told() -> None:
     evaluation = judged(told(RIGHT), FOUR)
-    outcomes = {target.name: target.outcome for target in evaluation.targets}
 
-    assert outcomes["accuracy over medium only"] == "cannot tell"
+    assert evaluation.targets[0].target.name == "accuracy over medium only"
+    assert evaluation.targets[0].outcome is Standing.UNSURE
+
+
+def test_a_handful_of_rows_reaches_no_target() -> None:
+    evaluation = judged(told({"a": 0.8}), FOUR[:1])
+
+    assert evaluation.targets[0].measured is not None
+    assert evaluation.targets[0].measured.low == 1.0
+    assert {each.outcome for each in evaluation.targets} <= {Standing.UNSURE, Standing.UNMEASURED}
+    assert "fewer than 30 rows" in evaluation.targets[0].note
 
 
 def test_recorded_costs_are_added_up_exactly() -> None:

@@ -127,9 +127,22 @@ def test_the_confusion_table_counts_every_row(found: Evaluation) -> None:
     assert np.diag(table).sum() / found.rows == pytest.approx(value_of(found, "decided_policy"))
 
 
+def test_policies_are_recognised_as_the_confusion_table_says(found: Evaluation) -> None:
+    table = np.array(found.confusion.table)
+    for at, name in enumerate(found.confusion.policies):
+        for key, whole in ((f"precision_{name}", table[:, at].sum()), (f"recall_{name}", table[at].sum())):
+            interval = found.metric(key).interval
+            if interval is None:
+                assert found.metric(key).note
+            else:
+                assert interval.value == pytest.approx(table[at, at] / whole)
+
+
 def test_shares_of_policies_and_models_add_up(found: Evaluation) -> None:
     assert sum(each.decided.value for each in found.policy_shares) == pytest.approx(1.0)
-    assert sum(each.recorded or 0.0 for each in found.policy_shares) == pytest.approx(1.0)
+    recorded = [each.recorded for each in found.policy_shares if each.recorded is not None]
+    assert sum(each.value for each in recorded) == pytest.approx(1.0)
+    assert all(each.low < each.value < each.high for each in recorded)
     assert [each.name for each in found.model_shares] == list(MODELS)
     assert found.model_shares[1].decided.value == pytest.approx(found.router.large_share)
 
@@ -160,6 +173,16 @@ def test_a_router_that_reads_capitals_is_found_out() -> None:
     assert case.same_tier.value == 0.0
     assert case.gain_shift.value == pytest.approx(0.9)
     assert case.example == "who was number 0?"
+
+
+def test_reasons_and_times_stand_in_the_record_with_intervals(found: Evaluation) -> None:
+    assert found.latency is not None
+    for taken in (found.latency.p50_ms, found.latency.p95_ms, found.latency.p99_ms):
+        assert 0.0 < taken.low <= taken.value <= taken.high
+        assert (taken.resamples, taken.rows) == (200, 5)
+    assert found.reasonings is not None
+    assert found.metric("reasons_agree").interval == found.reasonings.agrees
+    assert found.metric("reasons_give_away").better == "lower"
 
 
 def test_reasons_are_looked_at(found: Evaluation) -> None:
@@ -193,6 +216,13 @@ def test_three_tiers_are_judged_between_the_ends() -> None:
     assert evaluation.line("always middle").accuracy.value == 0.5
     assert {cell.letters for cell in evaluation.cells} == {"CCC", "ICC", "IIC", "III"}
     assert len(evaluation.cost.tier_total_usd) == 3
+    # The gap goes from 1 of 4 to 3 of 4; calling the middle tier for all of them recovers half of it.
+    between = judged(attrs.evolve(router, operating_point=OperatingPoint((0.1, 0.9))), rows)
+    assert between.router.tier_shares == (0.0, 1.0, 0.0)
+    assert value_of(between, "pgr") == pytest.approx(0.5)
+    names = [each.target.name for each in evaluation.targets[:3]]
+    assert names == ["accuracy over small only", "accuracy against big only", "cost saved against big only"]
+    assert "set for two tiers" in evaluation.targets[0].note
 
 
 CELLS = st.sampled_from(["CC", "CI", "CA", "IC", "II", "IA", "AC", "AI", "AA"])

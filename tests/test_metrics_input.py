@@ -11,6 +11,7 @@ import pytest
 from routesdk.errors import MetricError
 from routesdk.metrics import (
     TARGETS,
+    Interval,
     Standing,
     aiq,
     aiq_statistic,
@@ -185,7 +186,7 @@ def test_a_large_model_that_is_no_better_has_no_gap_and_an_area() -> None:
         (lambda: bootstrap_band("x", lambda counts: counts, 2, level=1), "level of 1"),
         (lambda: bootstrap_band("x", lambda counts: counts, 0), "rows is 0"),
         (lambda: deferral_curve_statistic(GRADES, GRADES, GRADES, [1.5]), "outside 0 to 1"),
-        (lambda: TARGETS[0].standing(NAN), "cannot be compared"),
+        (lambda: TARGETS[0].standing(_interval(NAN, NAN)), "cannot be compared"),
     ],
 )
 def test_arguments_out_of_range_are_named(call: Callable[[], object], problem: str) -> None:
@@ -272,7 +273,7 @@ def test_robustness_counts_the_decisions_that_stay() -> None:
     assert unchanged(decisions, perturbed["case"]).tolist() == [1, 1, 1, 0]
 
 
-def test_targets_are_those_of_the_brief_and_say_where_a_value_lies() -> None:
+def test_targets_are_those_of_the_brief() -> None:
     ranges = {target.metric: (target.low, target.high) for target in TARGETS}
 
     assert ranges == {
@@ -283,13 +284,49 @@ def test_targets_are_those_of_the_brief_and_say_where_a_value_lies() -> None:
         "share_complex": (0.25, 0.35),
         "share_ambiguous": (0.05, 0.1),
     }
+    assert [target.unit for target in TARGETS] == ["points", "points", "share", "share", "share", "share"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "standing"),
+    [
+        (0.05, 0.1, Standing.REACHED),
+        (0.06, 0.08, Standing.REACHED),
+        (0.04, 0.06, Standing.UNSURE),
+        (0.01, 0.04, Standing.MISSED),
+        (0.11, 0.2, Standing.MISSED),
+    ],
+)
+def test_a_target_is_reached_or_missed_only_where_the_whole_interval_says_so(
+    low: float, high: float, standing: Standing
+) -> None:
+    ambiguous = TARGETS[5]
+
+    assert ambiguous.standing(_interval(low, high)) is standing
+    # Nothing is told from a handful of rows, whatever they show.
+    assert ambiguous.standing(_interval(low, high), 30) is Standing.UNSURE
+
+
+def test_what_is_above_a_target_reaches_it_where_more_is_better() -> None:
     saved = TARGETS[2]
-    assert [saved.standing(value) for value in (0.3, 0.4, 0.6, 0.61)] == [
-        Standing.BELOW,
-        Standing.WITHIN,
-        Standing.WITHIN,
-        Standing.ABOVE,
-    ]
+
+    assert saved.standing(_interval(0.7, 0.9)) is Standing.REACHED
+    assert saved.standing(_interval(0.1, 0.3)) is Standing.MISSED
+    assert saved.standing(None) is Standing.UNMEASURED
+
+
+def _interval(low: float, high: float) -> Interval:
+    return Interval(
+        metric="share",
+        value=(low + high) / 2,
+        low=low,
+        high=high,
+        level=0.95,
+        resamples=2000,
+        undefined=0,
+        seed=0,
+        rows=10,
+    )
 
 
 def test_percentiles_are_in_the_order_that_was_asked_for() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from evaluations import interval, make_evaluation
 from pages import HOSTILE, by_id, hostile_evaluation, rows_of, tree, words
-from routesdk.pipeline.evaluation import Advice, Evaluation, Reliability, Verdict
+from routesdk.pipeline.evaluation import Advice, Evaluation, Metric, Reliability, Verdict
 from routesdk.record import decision_to_dict
 from routesdk.report import to_html, write_html
 from routesdk.report.markup import plain
@@ -70,6 +70,28 @@ def test_the_headline_table_has_every_line_with_its_interval_and_what_follows() 
     assert rows["random"][7:] == ("$0.448[0.428, 0.468]", "55.2 %[52.2, 58.2]")
 
 
+def test_a_handful_of_rows_puts_nobody_surely_ahead() -> None:
+    few = attrs.evolve(interval(1.0, 0.0), rows=3)
+    made = make_evaluation()
+    lines = tuple(line if line.ahead is None else attrs.evolve(line, ahead=few) for line in made.lines)
+    shown = {row[0]: row[3] for row in rows_of(page_of(lines=lines), "headline")}
+
+    assert shown["always medium"] == shown["oracle"] == "too few rows"
+
+
+def test_a_difference_of_figures_without_a_unit_has_its_sign() -> None:
+    ahead = Metric(
+        key="apgr_over_prompt_length",
+        name="APGR minus prompt length",
+        group="ranking",
+        interval=interval(0.11, 0.07),
+        unit="difference",
+    )
+    cells = {row[0]: row[1] for row in rows_of(page_of(metrics=(ahead,)), "figures") if len(row) > 1}
+
+    assert cells["APGR minus prompt length"] == "+0.110 [+0.040, +0.180]"
+
+
 def test_a_router_that_is_not_surely_better_than_prompt_length_is_said_to_be_none() -> None:
     made = make_evaluation()
     lines = tuple(
@@ -116,7 +138,7 @@ def test_targets_stand_beside_what_was_measured() -> None:
     assert rows[0][:4] == (
         "accuracy over medium only",
         "+2 to +5 points",
-        "+14.0 [+11.0, +17.0] points",
+        "+14.0 points [+11.0, +17.0]",
         "reached",
     )
     assert rows[1][1] == "-5 to -2 points"

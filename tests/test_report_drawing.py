@@ -190,7 +190,7 @@ def bounds(value: float, low: float, high: float) -> Interval:
 def test_figures_are_written_with_their_units() -> None:
     assert text.between(bounds(0.6123, 0.5711, 0.655), "share") == "61.2 % [57.1, 65.5]"
     assert text.between(bounds(0.021, -0.0001, 0.05), "points") == "+2.1 [0.0, +5.0]"
-    assert text.between(bounds(-0.0121, -0.02, 0.00001), "signed") == "-0.012 [-0.020, 0.000]"
+    assert text.between(bounds(-0.0121, -0.02, 0.00001), "difference") == "-0.012 [-0.020, 0.000]"
     assert text.between(bounds(0.00123, 0.001, 0.002), "usd") == "$1.23 [1.00, 2.00]"
     assert text.between(bounds(0.00123, 0.001, 0.002), "each") == "$0.00123 [0.00100, 0.00200]"
     assert text.between(bounds(math.inf, 1.0, math.inf)) == "inf [1.000, inf]"

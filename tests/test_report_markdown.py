@@ -35,7 +35,7 @@ def test_it_says_what_the_figures_rest_on() -> None:
         "2,000 bootstrap resamples, seed 0",
         "1" * 64,
         "abcdef012345",
-        "accuracy against large only | -5 to -2 points | -1.0 [-3.5, +1.5] points | reached",
+        "accuracy against large only | -5 to -2 points | -1.0 points [-3.5, +1.5] | reached",
         "Rows that look unlike what it learned from: 8.0 % [5.0, 11.0]",
         "Cost: estimated at 4 characters a token",
         "left out: 1 that lack an outcome of a tier: row-701",

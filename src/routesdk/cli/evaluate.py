@@ -18,7 +18,7 @@ from routesdk.cli import option
 from routesdk.cli.console import console, errors, printable
 from routesdk.cli.option import RouterOptions
 from routesdk.config import Config, EvaluateConfig, load_config
-from routesdk.dataset import read_examples, replacing
+from routesdk.dataset import read_examples
 from routesdk.errors import ConfigError
 from routesdk.structure import structure, unstructure
 
@@ -150,22 +150,20 @@ def _show(evaluation: Evaluation, settings: EvaluateConfig) -> None:
     if settings.format == "json":
         typer.echo(json.dumps(to_record(evaluation)))
         return
+    from routesdk.report import to_markdown, write_html, write_markdown
+
     report = settings.output / REPORTS[settings.format]
-    text = _write_report(evaluation, report, settings.format)
-    if settings.format == "md":
-        typer.echo(text, nl=False)
-        return
+    try:
+        if settings.format == "md":
+            write_markdown(evaluation, report)
+            typer.echo(to_markdown(evaluation), nl=False)
+            return
+        write_html(evaluation, report)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror})"
+        raise ConfigError("output", str(report), problem, "Give a folder that you may write to.") from error
     from routesdk.cli.evaluation_table import print_evaluation
 
     print_evaluation(evaluation)
     for file in (*written, report):
         console().print(f"written to {printable(str(file))}", soft_wrap=True)
-
-
-def _write_report(evaluation: Evaluation, file: Path, form: str) -> str:
-    from routesdk.report import to_html, to_markdown
-
-    text = to_markdown(evaluation) if form == "md" else to_html(evaluation)
-    with replacing(file) as raw:
-        raw.write(text.encode("utf-8"))
-    return text

@@ -9,7 +9,9 @@ from rich.table import Table
 
 from routesdk.cli.console import console, printable
 from routesdk.metrics import Interval
-from routesdk.pipeline.evaluation import Evaluation, Line, Target
+from routesdk.pipeline.evaluation import Evaluation, Line, MeasuredTarget
+from routesdk.report.summary import basis_text, measured_text, target_text
+from routesdk.report.text import between, percent
 
 _PIPED = 120
 """Columns of a line that goes to a file or another program, which no terminal cuts."""
@@ -30,11 +32,12 @@ def print_evaluation(evaluation: Evaluation, *, out: Console | None = None) -> N
         out.width = _PIPED
     tiers = ", ".join(f"{tier.name} {tier.model}" for tier in evaluation.tiers)
     out.print(printable(f"{evaluation.rows:,} rows; {tiers}"), soft_wrap=True)
-    headings = ("", "accuracy [95 %]", "router ahead [95 %]", "large", "APGR [95 %]", "saved")
+    dear = evaluation.tiers[-1].name
+    headings = ("", "accuracy [95 %]", "router ahead, points", dear, "APGR [95 %]", "saved")
     out.print(_table(headings, map(_line, evaluation.lines)))
     out.print("\n[bold]targets[/] that the project set out with, beside what was measured")
     out.print(_table(("", "target", "measured [95 %]", "outcome"), map(_target, evaluation.targets)))
-    remarks = [f"cost {evaluation.cost.basis}: {evaluation.cost.note}", *evaluation.notes]
+    remarks = [f"cost {basis_text(evaluation)}", *evaluation.notes]
     if not evaluation.shift.shifted:
         # Else the verdict says it.
         remarks.append(evaluation.shift.note)
@@ -48,36 +51,22 @@ def print_evaluation(evaluation: Evaluation, *, out: Console | None = None) -> N
 def _line(line: Line) -> tuple[str, ...]:
     return (
         line.name,
-        _interval(line.accuracy),
-        _interval(line.ahead, signed=True),
-        f"{line.large_share:.0%}",
-        _interval(line.apgr),
-        _ABSENT if line.saved is None else f"{line.saved.value:.0%}",
+        _between(line.accuracy, "share"),
+        _between(line.ahead, "points"),
+        percent(line.large_share),
+        _between(line.apgr),
+        _ABSENT if line.saved is None else percent(line.saved.value),
     )
 
 
-def _target(target: Target) -> tuple[str, ...]:
-    sign = "+" if target.unit == "points" else ""
-    unit = "points" if target.unit == "points" else "%"
-    measured = target.measured
-    found = (
-        _ABSENT
-        if measured is None
-        else f"{measured.value:{sign}.1f} [{measured.low:{sign}.1f}, {measured.high:{sign}.1f}]"
-    )
-    return target.name, f"{target.low:{sign}.0f} to {target.high:{sign}.0f} {unit}", found, target.outcome
+def _target(found: MeasuredTarget) -> tuple[str, ...]:
+    measured = _ABSENT if found.measured is None else measured_text(found)
+    return found.target.name, target_text(found.target), measured, found.outcome.value
 
 
-def _interval(interval: Interval | None, *, signed: bool = False) -> str:
-    if interval is None:
-        return _ABSENT
-    sign = "+" if signed else ""
-    value, low, high = (
-        # `-0.000` reads like a loss.
-        f"{0.0 if abs(each) < 0.0005 else each:{sign}.3f}"
-        for each in (interval.value, interval.low, interval.high)
-    )
-    return f"{value} [{low}, {high}]"
+def _between(interval: Interval | None, unit: str = "") -> str:
+    """Write a figure as reports do, but where there is none: not every terminal has their dash."""
+    return _ABSENT if interval is None else between(interval, unit)
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -49,6 +49,7 @@ from routesdk.metrics.curves import (
     cpt_statistic,
     pgr,
     pgr_statistic,
+    recovered_statistic,
 )
 from routesdk.metrics.deferral import (
     DeferralCurve,
@@ -159,6 +160,7 @@ __all__ = [
     "quantile_curve",
     "ratio_statistic",
     "recognition",
+    "recovered_statistic",
     "reliability_band",
     "reliability_curve",
     "reliability_statistic",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from routesdk.metrics._input import SMALLEST_GAP
+from routesdk.metrics._input import SMALLEST_GAP, same_rows, unit_column
 from routesdk.metrics._ranking import grouped, over, quality_gap, ranked, ranking_columns
 from routesdk.metrics.accuracy import routed_quality
 from routesdk.metrics.deferral import check_recovered, deferral_curve
@@ -194,8 +194,27 @@ def pgr_statistic(large_called: npt.ArrayLike, medium: npt.ArrayLike, large: npt
     Raises:
         MetricError: As for `routed_quality`.
     """
-    routed = routed_quality(large_called, medium, large)
-    cheap, dear = np.asarray(medium, dtype=np.float64), np.asarray(large, dtype=np.float64)
+    return recovered_statistic(routed_quality(large_called, medium, large), medium, large)
+
+
+def recovered_statistic(obtained: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike) -> Statistic:
+    """Prepare the recovered gap of any choice of answers for many resamples, such as among three tiers.
+
+    Args:
+        obtained: Quality of the answers that were chosen, 0 to 1, (rows,).
+        medium: As for `pgr`, (rows,).
+        large: As for `pgr`, (rows,).
+
+    Returns:
+        A function from counts, (resamples, rows), to PGR, (resamples,); NaN where the
+        large model is no better on a resample.
+
+    Raises:
+        MetricError: A column is empty, holds NaN, lies outside 0 to 1, or lengths differ.
+    """
+    cheap, dear = unit_column("PGR", "medium", medium), unit_column("PGR", "large", large)
+    routed = unit_column("PGR", "obtained", obtained)
+    same_rows("PGR", obtained=routed, medium=cheap, large=dear)
 
     def statistic(counts: Floats) -> Floats:
         gap = np.asarray(counts @ (dear - cheap))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routesdk.report.markdown import to_markdown
+from routesdk.report.markdown import to_markdown, write_markdown
 from routesdk.report.page import to_html, write_html
 
-__all__ = ["to_html", "to_markdown", "write_html"]
+__all__ = ["to_html", "to_markdown", "write_html", "write_markdown"]

@@ -6,7 +6,7 @@ from routesdk.pipeline.evaluation import Breakdown, Cell, Evaluation, Group
 from routesdk.report.block import Column, Row, lines, number_columns, paragraph, quoted, section, table
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
 from routesdk.report.summary import stacked, standing
-from routesdk.report.text import ABSENT, count, level_text, percent, sentence, signed_number
+from routesdk.report.text import ABSENT, between, count, level_text, percent, sentence, signed_number
 
 
 def policies(evaluation: Evaluation) -> Markup:
@@ -39,7 +39,7 @@ def _shares(evaluation: Evaluation) -> Markup:
             cells=(
                 each.name,
                 stacked(each.decided, "share"),
-                ABSENT if each.recorded is None else percent(each.recorded),
+                stacked(each.recorded, "share"),
             )
         )
         for each in (*evaluation.policy_shares, *evaluation.model_shares)
@@ -75,7 +75,7 @@ def _group(group: Group, middle: bool) -> Row:
             stacked(group.gained, "points"),
             standing(group.gained) if group.large_share or middle else "the same calls",
             percent(group.large_share),
-            percent(group.policy_accuracy),
+            stacked(group.policy_accuracy, "share"),
         )
     )
 
@@ -213,8 +213,9 @@ def _latency(evaluation: Evaluation) -> Markup:
         (
             element("h3", "How long a decision takes"),
             paragraph(
-                f"Alone: {found.p50_ms:.3g} ms at the median, {found.p95_ms:.3g} ms at the 95th percentile "
-                f"and {found.p99_ms:.3g} ms at the 99th, of {count(found.decisions, 'decision')}. In a batch "
+                f"Alone: {between(found.p50_ms, 'ms')} at the median, {between(found.p95_ms, 'ms')} at the "
+                f"95th percentile and {between(found.p99_ms, 'ms')} at the 99th, of "
+                f"{count(found.decisions, 'decision')}. In a batch "
                 f"of {count(found.batch, 'row')}: {found.batch_per_s:,.0f} a second. Times are those of the "
                 "machine that evaluated."
             ),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from routesdk.pipeline.evaluation import ROUTER, Evaluation, Line
 from routesdk.report.basis import left_out_text
 from routesdk.report.curve import operating_facts
+from routesdk.report.file import write_text
 from routesdk.report.markup import plain
 from routesdk.report.summary import basis_text, behind_baselines, measured_text, standing, target_text
 from routesdk.report.text import ABSENT, between, level_text, percent, sentence
@@ -40,6 +43,19 @@ def to_markdown(evaluation: Evaluation) -> str:
         _provenance(evaluation),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write_markdown(evaluation: Evaluation, file: str | os.PathLike[str]) -> Path:
+    """Write the Markdown into a file, whole or not at all.
+
+    Args:
+        evaluation: What was measured.
+        file: Where to; its folder is made, and what stood there is replaced.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    return write_text(to_markdown(evaluation), file)
 
 
 def _verdict(evaluation: Evaluation) -> str:
@@ -83,7 +99,10 @@ def _cells(line: Line, costs: bool) -> Sequence[str]:
 def _targets(evaluation: Evaluation) -> str:
     if not evaluation.targets:
         return ""
-    rows = [(each.name, target_text(each), measured_text(each), each.outcome) for each in evaluation.targets]
+    rows = [
+        (each.target.name, target_text(each.target), measured_text(each), each.outcome.value)
+        for each in evaluation.targets
+    ]
     return _table(["", "target", "measured", "outcome"], ["---", "---:", "---:", "---"], rows)
 
 

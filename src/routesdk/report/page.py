@@ -7,9 +7,9 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from routesdk.dataset import replacing
 from routesdk.pipeline.evaluation import Evaluation
 from routesdk.report import basis, curve, detail, mistake, summary
+from routesdk.report.file import write_text
 from routesdk.report.markup import Markup, document, element, join, style_sheet
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -58,12 +58,7 @@ def write_html(evaluation: Evaluation, file: str | os.PathLike[str]) -> Path:
         ConfigError: A mistake's decision cannot be read.
         OSError: The file cannot be written.
     """
-    page = to_html(evaluation)
-    target = Path(file)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as raw:
-        raw.write(page.encode("utf-8"))
-    return target
+    return write_text(to_html(evaluation), file)
 
 
 def _head(evaluation: Evaluation) -> Markup:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from routesdk.metrics import Interval
-from routesdk.pipeline.evaluation import ROUTER, Evaluation, Line, Target
+from routesdk.metrics import Interval, Target
+from routesdk.pipeline.evaluation import ROUTER, Evaluation, Line, MeasuredTarget
 from routesdk.pipeline.payoff.figures import PROMPT_LENGTH, RANDOM
+from routesdk.pipeline.payoff.verdict import FEWEST_ROWS
 from routesdk.report.block import (
     Column,
     Row,
@@ -23,6 +24,7 @@ from routesdk.report.markup import NOTHING, Content, Markup, element, join
 from routesdk.report.text import ABSENT, between, dollars, ends, figure, level_text, percent, sentence
 
 _STANDINGS = ("surely ahead", "surely behind", "cannot tell")
+_TOO_FEW = "too few rows"
 
 
 def verdict(evaluation: Evaluation) -> Markup:
@@ -65,6 +67,9 @@ def standing(difference: Interval | None) -> str:
     """Say what a paired difference of the router from something else tells."""
     if difference is None:
         return ABSENT
+    if difference.rows < FEWEST_ROWS:
+        # Three rows that all went well have an interval of no width.
+        return _TOO_FEW
     ahead, behind, unknown = _STANDINGS
     if difference.low > 0:
         return ahead
@@ -111,7 +116,7 @@ def _headline_row(line: Line, costs: bool) -> Row:
             "" if line.name == ROUTER else standing(line.ahead),
             percent(line.large_share),
             stacked(line.apgr),
-            stacked(line.apgr_ahead, "signed"),
+            stacked(line.apgr_ahead, "difference"),
             *money,
         ),
         ours=line.name == ROUTER,
@@ -146,10 +151,10 @@ def targets(evaluation: Evaluation) -> Markup:
     rows = (
         Row(
             cells=(
-                each.name,
-                broken(target_text(each)),
+                each.target.name,
+                broken(target_text(each.target)),
                 measured_cell(each),
-                each.outcome,
+                each.outcome.value,
                 each.note or ABSENT,
             )
         )
@@ -162,30 +167,26 @@ def targets(evaluation: Evaluation) -> Markup:
 def target_text(target: Target) -> str:
     """Write what was set out for, such as `+2 to +5 points` or `40 to 60 %`."""
     signed = "+" if target.unit == "points" else ""
-    low, high = (f"{end:{signed}g}" for end in (target.low, target.high))
-    return f"{low} to {high} {_unit_text(target)}"
+    low, high = (f"{round(100 * end, 6):{signed}g}" for end in (target.low, target.high))
+    return f"{low} to {high} {'points' if target.unit == 'points' else '%'}"
 
 
-def measured_text(target: Target) -> str:
-    """Write what was measured of a target, in its unit."""
-    found = target.measured
-    if found is None:
-        return ABSENT
-    signed = "+" if target.unit == "points" else ""
-    value, low, high = (f"{end:{signed}.1f}" for end in (found.value, found.low, found.high))
-    return f"{value} [{low}, {high}] {_unit_text(target)}"
+def measured_text(found: MeasuredTarget) -> str:
+    """Write what was measured of a target in its unit, such as `+12.5 points [+9.9, +15.3]`."""
+    return " ".join(_measured_pieces(found))
 
 
-def measured_cell(target: Target) -> Content:
+def measured_cell(found: MeasuredTarget) -> Content:
     """Write the same for a cell."""
-    if target.measured is None:
-        return ABSENT
-    value, rest = measured_text(target).split(" ", 1)
-    return broken(value, rest)
+    return broken(*_measured_pieces(found))
 
 
-def _unit_text(target: Target) -> str:
-    return "%" if target.unit == "percent" else target.unit
+def _measured_pieces(found: MeasuredTarget) -> tuple[str, ...]:
+    if found.measured is None:
+        return (ABSENT,)
+    unit = found.target.unit
+    value = figure(found.measured, unit)
+    return (f"{value} points" if unit == "points" else value, ends(found.measured, unit))
 
 
 def cost(evaluation: Evaluation) -> Markup:

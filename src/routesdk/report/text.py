@@ -34,6 +34,11 @@ def signed_number(value: float) -> str:
     return _signed(value, 3)
 
 
+def milliseconds(value: float) -> str:
+    """Write a time with three figures that count, such as `0.164 ms`."""
+    return f"{value:.3g} ms" if abs(value) < 100 else f"{value:,.0f} ms"
+
+
 def dollars(value: float | Decimal) -> str:
     """Write an amount of US dollars with three figures that count, such as `$0.00123`."""
     amount = float(value)
@@ -58,7 +63,7 @@ def between(interval: Interval | None, unit: str = "") -> str:
 
     Args:
         interval: The figure; None where there is none.
-        unit: `share`, `points` (a difference of shares), `signed` (a difference of others), `usd`
+        unit: `share`, `points` (a difference of shares), `difference` (of others), `ms`, `usd`
             (of a query, written as that of a thousand), `each` (of a query, as it is) or empty.
     """
     if interval is None:
@@ -73,9 +78,7 @@ def figure(interval: Interval, unit: str = "") -> str:
 
 def ends(interval: Interval, unit: str = "") -> str:
     """Write an interval without its figure, such as `[57.1, 65.5]`."""
-    low, high = (
-        value_text(end, unit).removesuffix(" %").replace("$", "") for end in (interval.low, interval.high)
-    )
+    low, high = (_bare(value_text(end, unit)) for end in (interval.low, interval.high))
     return f"[{low}, {high}]"
 
 
@@ -86,7 +89,8 @@ def value_text(value: float, unit: str = "") -> str:
     writers = {
         "share": percent,
         "points": points,
-        "signed": signed_number,
+        "difference": signed_number,
+        "ms": milliseconds,
         "usd": dollars_per_thousand,
         "each": dollars,
         "": plain_number,
@@ -110,6 +114,11 @@ def sentence(text: str) -> str:
     if not text:
         return ""
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def _bare(text: str) -> str:
+    """Drop the unit, which stands at the figure before."""
+    return text.removesuffix(" %").removesuffix(" ms").replace("$", "")
 
 
 def _signed(value: float, places: int) -> str:

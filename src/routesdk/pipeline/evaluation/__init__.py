@@ -31,9 +31,9 @@ from routesdk.pipeline.evaluation.figures import (
     Advice,
     Evaluation,
     Line,
+    MeasuredTarget,
     Metric,
     RowResult,
-    Target,
     Verdict,
 )
 from routesdk.pipeline.evaluation.files import read_evaluation, write_evaluation
@@ -58,6 +58,7 @@ __all__ = [
     "Group",
     "Latency",
     "Line",
+    "MeasuredTarget",
     "Metric",
     "Mistake",
     "OperatingFigures",
@@ -71,7 +72,6 @@ __all__ = [
     "RowResult",
     "Share",
     "ShiftFigures",
-    "Target",
     "Verdict",
     "data_file",
     "evaluate",

@@ -23,7 +23,7 @@ class Share:
 
     name: str
     decided: Interval
-    recorded: float | None = None
+    recorded: Interval | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +48,7 @@ class Group:
     large: Interval
     gained: Interval
     large_share: float
-    policy_accuracy: float
+    policy_accuracy: Interval
 
 
 @attrs.frozen(kw_only=True)
@@ -221,9 +221,9 @@ class Latency:
         batch: How many rows that were.
     """
 
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
+    p50_ms: Interval
+    p95_ms: Interval
+    p99_ms: Interval
     decisions: int
     batch_per_s: float
     batch: int

@@ -24,7 +24,8 @@ from routesdk.metrics import (
     group_statistics,
     mean_statistic,
     oracle_gap_statistic,
-    pgr_statistic,
+    ratio_statistic,
+    recovered_statistic,
     saved_share_statistic,
 )
 from routesdk.metrics.intervals import wilson
@@ -34,13 +35,15 @@ from routesdk.pipeline.payoff.figures import ACCURACY, APGR, CALIBRATION
 from routesdk.pipeline.payoff.sampling import Floats, Key, Samples, recall_statistic, top_share
 from routesdk.types import Grade
 
+PRECISION, RECALL = "precision", "recall"
+RECORDED = "recorded policy share"
 COST, SAVED, SAVED_USD, SHARE = "cost", "saved", "saved in US dollars", "share of large calls"
 GRID = tuple(at / 20 for at in range(21))
 """Shares of calls of the dearest tier at which curves are drawn."""
 
 _LEVEL = 0.95
 
-GROUP_COLUMNS = (ACCURACY, "medium", "large", "gained")
+GROUP_COLUMNS = (ACCURACY, "medium", "large", "gained", "hit")
 
 
 def line_statistics(material: Material) -> Mapping[Key, Statistic]:
@@ -68,7 +71,8 @@ def router_statistics(material: Material) -> Mapping[Key, Statistic]:
     gain = scored.gain
     found: dict[str, Statistic] = {
         "oracle_gap_closed": oracle_gap_statistic(scored.obtained, [scored.quality[:, at] for at in tiers]),
-        "pgr": pgr_statistic(scored.large_called, *ends),
+        # Not by calls of the dearest tier: of three tiers, the middle one recovers a part, too.
+        "pgr": recovered_statistic(scored.obtained, *ends),
         "cpt_50": cpt_statistic(gain, *ends, 0.5),
         "cpt_80": cpt_statistic(gain, *ends, 0.8),
         "deferral_area": deferral_area_statistic(gain, *ends),
@@ -116,12 +120,24 @@ def _cost_statistics(material: Material) -> dict[str, Statistic]:
 def group_keys(material: Material, by: str, groups: Sequence[str]) -> Mapping[Key, Statistic]:
     """Prepare accuracies of every group of rows; keys are `by: group` and one of `GROUP_COLUMNS`."""
     scored = material.scored
-    columns = (scored.obtained, scored.medium, scored.large, scored.obtained - scored.medium)
+    columns = (scored.obtained, scored.medium, scored.large, scored.obtained - scored.medium, scored.hit)
     return {
         (f"{by}: {name}", column): statistic
         for column, values in zip(GROUP_COLUMNS, columns, strict=True)
         for name, statistic in group_statistics(values, groups).items()
     }
+
+
+def recognition_statistics(material: Material, policies: Sequence[str]) -> Mapping[Key, Statistic]:
+    """Prepare precision, recall and recorded share of each policy; scores count in part."""
+    found: dict[Key, Statistic] = {}
+    for at, name in enumerate(policies):
+        recorded = material.scored.recorded[:, at]
+        decided = np.array([each.policy == name for each in material.decisions], dtype=np.float64)
+        found[name, PRECISION] = ratio_statistic(recorded * decided, decided)
+        found[name, RECALL] = ratio_statistic(recorded * decided, recorded)
+        found[RECORDED, name] = mean_statistic(recorded)
+    return found
 
 
 def share_keys(by: str, choices: Sequence[str], names: Sequence[str]) -> Mapping[Key, Statistic]:

@@ -10,13 +10,12 @@ import attrs
 import numpy as np
 
 from routesdk.errors import ConfigError, MetricError
-from routesdk.metrics import Interval
 from routesdk.metrics._input import whole_number
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES
 from routesdk.pipeline.evaluation.admission import Admitted, admit
 from routesdk.pipeline.evaluation.basis import Cost, DataFile, ShiftFigures
+from routesdk.pipeline.evaluation.case import Case
 from routesdk.pipeline.evaluation.chart import draw_curves, operating_figures, reliability, risk_coverage
-from routesdk.pipeline.evaluation.detail import Perturbation
 from routesdk.pipeline.evaluation.drawing import (
     COST,
     SAVED,
@@ -24,7 +23,7 @@ from routesdk.pipeline.evaluation.drawing import (
     line_statistics,
     router_statistics,
 )
-from routesdk.pipeline.evaluation.figures import ROUTER, Evaluation, Line, Metric
+from routesdk.pipeline.evaluation.figures import ROUTER, Evaluation, Line
 from routesdk.pipeline.evaluation.grouping import (
     Parting,
     breakdowns,
@@ -43,7 +42,8 @@ from routesdk.pipeline.evaluation.perturbation import PERTURBATIONS, Change
 from routesdk.pipeline.evaluation.pricing import price_rows
 from routesdk.pipeline.evaluation.remark import remarks
 from routesdk.pipeline.evaluation.stability import Draws, decide_again, latency, reasonings, shift
-from routesdk.pipeline.evaluation.verdict import Case, find_verdict
+from routesdk.pipeline.evaluation.steadiness import reason_metrics, robustness_metrics
+from routesdk.pipeline.evaluation.verdict import find_verdict
 from routesdk.pipeline.payoff.figures import ACCURACY
 from routesdk.pipeline.payoff.sampling import Samples
 from routesdk.pipeline.payoff.scored import set_beside
@@ -111,15 +111,16 @@ def evaluate(
     material, batch_s = _decide(router, admitted)
     rows, draws = material.rows, Draws(resamples=resamples, seed=seed)
     stable, robustness = decide_again(material, perturbations, draws)
+    written = reasonings(material, reasons, draws)
     found = _measured(material, draws, topics)
     return attrs.evolve(
         found,
         left_out=admitted.left_out,
-        metrics=(*found.metrics, *_robustness(stable, robustness)),
+        metrics=(*found.metrics, *robustness_metrics(stable, robustness), *reason_metrics(written)),
         mistakes=worst_mistakes(material, mistakes),
         perturbations=stable,
-        reasonings=reasonings(material, reasons, draws),
-        latency=latency(router, [row.query for row in rows], timed=timed, batch_s=batch_s),
+        reasonings=written,
+        latency=latency(router, [row.query for row in rows], draws, timed=timed, batch_s=batch_s),
         provenance=provenance(router, rows, name=name, data=data, command=command, date=date),
         notes=remarks(material, admitted),
     )
@@ -230,33 +231,4 @@ def _cost(material: Material, samples: Samples) -> Cost:
         tier_total_usd=totals,
         saved_usd=samples.defined(ROUTER, SAVED_USD),
         saved=samples.defined(ROUTER, SAVED),
-    )
-
-
-def _robustness(stable: Iterable[Perturbation], mean: Interval | None) -> tuple[Metric, ...]:
-    if mean is None:
-        return ()
-    whole = Metric(
-        key="robustness",
-        name="same tier in other words",
-        group="robustness",
-        interval=mean,
-        unit="share",
-        better="higher",
-        note="averaged over the wordings",
-    )
-    return (
-        whole,
-        *(
-            Metric(
-                key=f"same_tier_{each.name}",
-                name=f"same tier under {each.name}",
-                group="robustness",
-                interval=each.same_tier,
-                unit="share",
-                better="higher",
-                note=f"{each.rows:,} questions that it changes",
-            )
-            for each in stable
-        ),
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 import attrs
 
 from routesdk.errors import ConfigError
-from routesdk.metrics import Interval
+from routesdk.metrics import Interval, Standing, Target
 from routesdk.pipeline.evaluation.basis import Cost, Provenance, ShiftFigures
 from routesdk.pipeline.evaluation.curve import Curve, OperatingFigures, Reliability, RiskCoverage
 from routesdk.pipeline.evaluation.detail import (
@@ -59,7 +59,8 @@ class Metric:
         name: What tables call it.
         group: The heading that it stands under, such as `quality`, `cost`, `ranking` or `calibration`.
         interval: The figure with its interval; None where it has no value on these rows.
-        unit: `share`, `usd`, `points` (a difference of shares: 0.01 is one percentage point) or empty.
+        unit: `share`, `usd`, `ms`, `points` (a difference of shares: 0.01 is one percentage point),
+            `difference` (of figures without a unit) or empty.
         better: `higher`, `lower`, or empty where neither is.
         note: Why it has no value, or what a reader should know of it.
     """
@@ -104,25 +105,19 @@ class Line:
 
 
 @attrs.frozen(kw_only=True)
-class Target:
+class MeasuredTarget:
     """What the project set out to reach, beside what was measured.
 
     Attributes:
-        name: What it is about.
-        low: Lower end of the target, in `unit`.
-        high: Upper end of the target, in `unit`.
-        unit: `points` (percentage points) or `percent`.
-        measured: In the same unit; None where it was not measured.
-        outcome: `reached`, `missed`, `cannot tell` (the interval holds both) or `not measured`.
+        target: The range that was hoped for, named by the tiers at hand.
+        measured: What was measured, a share like the ends of the target; None where it was not.
+        outcome: Whether it was reached.
         note: Why it was not measured, or what a reader should know.
     """
 
-    name: str
-    low: float
-    high: float
-    unit: str
+    target: Target
     measured: Interval | None
-    outcome: str
+    outcome: Standing
     note: str = ""
 
 
@@ -222,7 +217,7 @@ class Evaluation:
     latency: Latency | None
     cost: Cost
     shift: ShiftFigures
-    targets: tuple[Target, ...]
+    targets: tuple[MeasuredTarget, ...]
     provenance: Provenance
     notes: tuple[str, ...]
     resamples: int

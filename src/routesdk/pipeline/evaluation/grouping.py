@@ -19,8 +19,10 @@ from routesdk.pipeline.evaluation.detail import (
     Share,
 )
 from routesdk.pipeline.evaluation.drawing import (
+    RECORDED,
     difference_interval,
     group_keys,
+    recognition_statistics,
     share_interval,
     share_keys,
 )
@@ -97,7 +99,7 @@ def group_statistics(material: Material, parted: Sequence[Parting]) -> Mapping[K
     policies, models = _policies(material), [tier.model for tier in material.router.tiers]
     found |= share_keys(DECIDED, [each.policy for each in material.decisions], policies)
     found |= share_keys(_MODELS, [models[at] for at in material.scored.tier.tolist()], models)
-    return found
+    return {**found, **recognition_statistics(material, policies)}
 
 
 def breakdowns(material: Material, samples: Samples, parted: Sequence[Parting]) -> tuple[Breakdown, ...]:
@@ -137,7 +139,7 @@ def _group(
         large=large,
         gained=difference_interval(samples, whose, "gained", rows),
         large_share=float(material.scored.large_called[inside].mean()),
-        policy_accuracy=float(material.scored.hit[inside].mean()),
+        policy_accuracy=share_interval(samples, whose, "hit", rows),
     )
 
 
@@ -151,10 +153,13 @@ def confusion_table(material: Material) -> ConfusionTable:
 
 def policy_shares(material: Material, samples: Samples) -> tuple[Share, ...]:
     """Say how often each policy was decided, beside how often it was recorded."""
-    recorded = material.scored.recorded.mean(axis=0).tolist()
     return tuple(
-        Share(name=name, decided=share_interval(samples, DECIDED, name), recorded=share)
-        for name, share in zip(_policies(material), recorded, strict=True)
+        Share(
+            name=name,
+            decided=share_interval(samples, DECIDED, name),
+            recorded=share_interval(samples, RECORDED, name),
+        )
+        for name in _policies(material)
     )
 
 

@@ -7,13 +7,22 @@ from types import MappingProxyType
 
 import attrs
 
-from routesdk.metrics import TARGETS, Interval
-from routesdk.metrics import Target as Goal
-from routesdk.pipeline.evaluation.drawing import COST, SAVED, SAVED_USD, SHARE, settled, share_interval
-from routesdk.pipeline.evaluation.figures import BEST_SINGLE, ROUTER, Line, Metric, Target
+from routesdk.metrics import TARGETS, Interval, Target
+from routesdk.pipeline.evaluation.drawing import (
+    COST,
+    PRECISION,
+    RECALL,
+    SAVED,
+    SAVED_USD,
+    SHARE,
+    settled,
+    share_interval,
+)
+from routesdk.pipeline.evaluation.figures import BEST_SINGLE, ROUTER, Line, MeasuredTarget, Metric
 from routesdk.pipeline.evaluation.material import Material
 from routesdk.pipeline.payoff.figures import ACCURACY, APGR, CALIBRATION, PROMPT_LENGTH, RANDOM
 from routesdk.pipeline.payoff.sampling import Samples
+from routesdk.pipeline.payoff.verdict import FEWEST_ROWS
 from routesdk.pipeline.payoff.yardstick import constants
 
 POLICY_GOALS: Mapping[str, str] = MappingProxyType(
@@ -28,12 +37,11 @@ POLICY_GOALS: Mapping[str, str] = MappingProxyType(
 DECIDED = "decided policy share"
 """Who the shares of decided policies are drawn for."""
 
-_UPWARDS = ("accuracy_over_medium", "accuracy_against_large", "cost_saved")
-"""Targets that more than was asked for reaches as well."""
+_ORACLE_GAP = "oracle_gap_closed"
 
-# key, name, group, unit, better
+# key, name, group, unit, better; {large} stands for the name of the dearest tier
 _FIGURES = (
-    ("oracle_gap_closed", "oracle gap closed", "quality", "share", "higher"),
+    (_ORACLE_GAP, "oracle gap closed", "quality", "share", "higher"),
     ("correct_given_attempted", "correct given attempted", "quality", "share", "higher"),
     ("f1", "F1 (SimpleQA)", "quality", "share", "higher"),
     ("not_attempted", "not attempted", "quality", "share", ""),
@@ -50,8 +58,8 @@ _FIGURES = (
     ("brier", "Brier score", "calibration", "", "lower"),
     ("aurc", "area under risk-coverage", "calibration", "", "lower"),
     (COST, "cost per query", "cost", "usd", "lower"),
-    (SAVED_USD, "saved per query against large only", "cost", "usd", "higher"),
-    (SAVED, "cost saved against large only", "cost", "share", "higher"),
+    (SAVED_USD, "saved per query against {large} only", "cost", "usd", "higher"),
+    (SAVED, "cost saved against {large} only", "cost", "share", "higher"),
     ("aiq", "AIQ", "cost", "share", "higher"),
     ("arena", "RouterArena score", "cost", "", "higher"),
 )
@@ -126,7 +134,11 @@ def metrics(material: Material, samples: Samples) -> tuple[Metric, ...]:
     ahead = samples.difference(ROUTER, PROMPT_LENGTH, APGR)
     note = "" if ahead is not None else _why_missing(material, samples, APGR)
     over_length = _plain("apgr_over_prompt_length", "APGR minus prompt length", "ranking", ahead)
-    found.append(attrs.evolve(over_length, unit="", note=note))
+    found.append(attrs.evolve(over_length, unit="difference", note=note))
+    found += _recognition(material, samples)
+    total = _total(material, samples)
+    if total is not None:
+        found.append(total)
     return tuple(sorted(found, key=lambda each: _GROUPS.index(each.group)))
 
 
@@ -140,15 +152,56 @@ _GROUPS = ("quality", "ranking", "policy", "calibration", "cost", "robustness", 
 def _metric(material: Material, samples: Samples, figure: tuple[str, str, str, str, str]) -> Metric:
     key, name, group, unit, better = figure
     interval = samples.defined(ROUTER, key)
-    note = "" if interval is not None else _why_missing(material, samples, key)
+    note = _remark(material, key, interval) if interval is not None else _why_missing(material, samples, key)
     return Metric(
         key=_KEYS.get(key, key),
-        name=name,
+        name=name.format(large=material.router.tiers[-1].name),
         group=group,
         interval=settled(interval) if interval is not None and key in _SHARES else interval,
         unit=unit,
         better=better,
         note=note,
+    )
+
+
+def _remark(material: Material, key: str, interval: Interval) -> str:
+    """Say what a figure means that looks odd without a word."""
+    if key != _ORACLE_GAP or interval.value >= 0:
+        return ""
+    best = material.router.tiers[material.best_single]
+    return (
+        f"0 is always {best.name}, the best single model, and 100 % the oracle: below 0, as the "
+        "routing gives up accuracy against it, such as for what it saves"
+    )
+
+
+def _recognition(material: Material, samples: Samples) -> list[Metric]:
+    """List how well each policy is recognised: the right share of those decided, and of those recorded."""
+    found = []
+    for policy in material.router.matrix.policies:
+        for part, verb in ((PRECISION, "decided"), (RECALL, "recorded")):
+            interval = samples.defined(policy.name, part)
+            note = "" if interval is not None else f"it is never {verb} on these rows, or hardly ever"
+            metric = _plain(f"{part}_{policy.name}", f"{part} of {policy.name}", "policy", interval)
+            found.append(attrs.evolve(metric, note=note))
+    return found
+
+
+def _total(material: Material, samples: Samples) -> Metric | None:
+    """Return the cost of all rows, whose interval is that of so many queries."""
+    each = samples.defined(ROUTER, COST)
+    if each is None:
+        return None
+    rows = len(material)
+    whole = attrs.evolve(each, value=each.value * rows, low=each.low * rows, high=each.high * rows)
+    return Metric(
+        key="total_cost_usd",
+        name="cost of all rows",
+        group="cost",
+        interval=whole,
+        unit="usd",
+        better="lower",
+        note="the interval is that of as many queries of the same kind",
     )
 
 
@@ -165,9 +218,10 @@ def _why_missing(material: Material, samples: Samples, key: str) -> str:
     return material.costs.note
 
 
-def targets(material: Material, samples: Samples) -> tuple[Target, ...]:
+def targets(material: Material, samples: Samples) -> tuple[MeasuredTarget, ...]:
     """Set what the project set out to reach beside what was measured; they are targets, not results."""
-    cheap, *_, dear = constants(material.router.tiers)
+    tiers = material.router.tiers
+    cheap, *_, dear = constants(tiers)
     measured = {
         "accuracy_over_medium": samples.difference(ROUTER, cheap, ACCURACY),
         "accuracy_against_large": samples.difference(ROUTER, dear, ACCURACY),
@@ -177,35 +231,30 @@ def targets(material: Material, samples: Samples) -> tuple[Target, ...]:
         for metric, policy in POLICY_GOALS.items()
         if (DECIDED, policy) in samples.points
     }
-    return tuple(_target(goal, measured.get(goal.metric), material.costs.note) for goal in TARGETS)
-
-
-def _target(goal: Goal, measured: Interval | None, cost_note: str) -> Target:
-    upwards = goal.metric in _UPWARDS
-    note = "more is better" if upwards else ""
-    if measured is None:
-        note = cost_note if goal.metric == "cost_saved" else "the matrix has no such policy"
-    return Target(
-        name=goal.name,
-        low=round(100 * goal.low, 6),
-        high=round(100 * goal.high, 6),
-        unit="points" if goal.metric.startswith("accuracy") else "percent",
-        measured=None if measured is None else _hundredfold(measured),
-        outcome=_outcome(goal, measured, upwards),
-        note=note,
+    names = {
+        "accuracy_over_medium": f"accuracy over {tiers[0].name} only",
+        "accuracy_against_large": f"accuracy against {tiers[-1].name} only",
+        "cost_saved": f"cost saved against {tiers[-1].name} only",
+    }
+    return tuple(
+        _target(
+            attrs.evolve(goal, name=names.get(goal.metric, goal.name)), measured.get(goal.metric), material
+        )
+        for goal in TARGETS
     )
 
 
-def _outcome(goal: Goal, measured: Interval | None, upwards: bool) -> str:
+def _target(goal: Target, measured: Interval | None, material: Material) -> MeasuredTarget:
+    notes = ["more is better"] if goal.more_is_better else []
+    if len(material.router.tiers) > 2 and goal.more_is_better:
+        notes.append("set for two tiers")
     if measured is None:
-        return "not measured"
-    high = float("inf") if upwards else goal.high
-    if goal.low <= measured.low and measured.high <= high:
-        return "reached"
-    return "missed" if measured.high < goal.low or measured.low > high else "cannot tell"
-
-
-def _hundredfold(interval: Interval) -> Interval:
-    return attrs.evolve(
-        interval, value=100 * interval.value, low=100 * interval.low, high=100 * interval.high
+        notes = [material.costs.note if goal.metric == "cost_saved" else "the matrix has no such policy"]
+    elif measured.rows < FEWEST_ROWS:
+        notes.append(f"fewer than {FEWEST_ROWS} rows tell nothing")
+    return MeasuredTarget(
+        target=goal,
+        measured=measured,
+        outcome=goal.standing(measured, FEWEST_ROWS),
+        note="; ".join(notes),
     )

@@ -13,7 +13,7 @@ from routesdk.metrics import (
     Interval,
     bootstrap_interval,
     mean_interval,
-    percentiles,
+    percentile_statistic,
     robustness_statistic,
     unchanged,
 )
@@ -153,12 +153,15 @@ def _judged(reason: str | None, row: Example, policy: str, router: Router) -> Re
     return check_reason(plain, policy, policies, row.query, reference=row.reference, answers=answers)
 
 
-def latency(router: Router, queries: Sequence[Query], *, timed: int, batch_s: float) -> Latency | None:
+def latency(
+    router: Router, queries: Sequence[Query], draws: Draws, *, timed: int, batch_s: float
+) -> Latency | None:
     """Time decisions made alone, and state the rate of a batch; None where no times are wanted.
 
     Args:
         router: Decides; the first decision is not timed, as models are loaded by it.
         queries: At least one.
+        draws: Behind the intervals, which hold for this machine at this hour.
         timed: Up to how many to time alone; 0 for none.
         batch_s: Seconds that all of them took at once.
     """
@@ -166,12 +169,21 @@ def latency(router: Router, queries: Sequence[Query], *, timed: int, batch_s: fl
         return None
     still = quiet(router)
     still.route(queries[0])
-    taken = times_alone(still, queries, timed)
-    found = percentiles([1e3 * each for each in taken], (50.0, 95.0, 99.0))
+    taken = [1e3 * each for each in times_alone(still, queries, timed)]
+    p50, p95, p99 = (
+        bootstrap_interval(
+            f"latency p{wanted}",
+            percentile_statistic(taken, wanted),
+            len(taken),
+            resamples=draws.resamples,
+            seed=draws.seed,
+        )
+        for wanted in (50, 95, 99)
+    )
     return Latency(
-        p50_ms=found[50.0],
-        p95_ms=found[95.0],
-        p99_ms=found[99.0],
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
         decisions=len(taken),
         # A clock that stood still would make the rate infinite, which JSON has no word for.
         batch_per_s=len(queries) / max(batch_s, 1e-9),

@@ -7,12 +7,11 @@ import math
 import attrs
 
 from routesdk.metrics import Interval
-from routesdk.pipeline.evaluation.basis import Cost, ShiftFigures
-from routesdk.pipeline.evaluation.figures import BEST_SINGLE, Advice, Line, Verdict
+from routesdk.pipeline.evaluation.case import Case
+from routesdk.pipeline.evaluation.figures import BEST_SINGLE, Advice, Verdict
 from routesdk.pipeline.evaluation.wording import percent, points
 from routesdk.pipeline.payoff.figures import ORACLE, PROMPT_LENGTH, RANDOM
 from routesdk.pipeline.payoff.verdict import FEWEST_ROWS, GAP, MARGIN, MOST_UNDEFINED
-from routesdk.types import Tier
 
 WORTH = 0.01
 """Accuracy that is worth telling apart: rows that cannot exclude a gain as large are too few to say no."""
@@ -22,43 +21,6 @@ _SHARE_OFF = 0.1
 """A share of calls further off than this from what was meant is worth a sentence."""
 
 
-@attrs.frozen(kw_only=True)
-class Case:
-    """What a verdict is found from.
-
-    Attributes:
-        tiers: The tiers, cheapest first.
-        rows: How many rows were measured on.
-        router: The router's line.
-        others: The baselines' lines by name.
-        gap: Accuracy of the dearest tier minus the cheapest.
-        cost: What the calls cost.
-        constant: Whether the router expects the same gain for every row.
-        shift: How many rows look unlike what the router learned from.
-        meant_share: Share of calls that its operating point was meant to send up; None where not said.
-    """
-
-    tiers: tuple[Tier, ...]
-    rows: int
-    router: Line
-    others: dict[str, Line]
-    gap: Interval
-    cost: Cost
-    constant: bool
-    shift: ShiftFigures
-    meant_share: float | None = None
-
-    @property
-    def cheap(self) -> Line:
-        """The line of always calling the cheapest tier."""
-        return self.others[f"always {self.tiers[0].name}"]
-
-    @property
-    def dear(self) -> Line:
-        """The line of always calling the dearest tier."""
-        return self.others[f"always {self.tiers[-1].name}"]
-
-
 def find_verdict(case: Case) -> Verdict:
     """Say whether to route, and why. "Surely" means that the 95 % interval excludes the contrary.
 
@@ -66,7 +28,7 @@ def find_verdict(case: Case) -> Verdict:
     between the models, or one in doubt; a ranking that is not surely better than chance, or is
     surely worse than prompt length; calls that cost as much as the dearest tier alone; one tier that
     is surely more accurate and costs no more; an operating point that buys nothing over the
-    cheapest tier; else route.
+    cheapest tier, or over a middle one that costs no more; else route.
     """
     for rule in (_too_few, _constant, _gap, _ranking, _length, _money, _dominated, _operating):
         found = rule(case)
@@ -119,6 +81,12 @@ def _gap(case: Case) -> Verdict | None:
         )
     if case.gap.high >= GAP:
         return _unsure(f"the gap to recover is itself in doubt, in accuracy {by}.")
+    middle = max(case.tiers, key=lambda tier: case.always(tier).accuracy.value)
+    if middle not in (case.tiers[0], case.tiers[-1]):
+        return _no(
+            f"there is no gap to recover: in accuracy {by}. Of single models, always {middle.name} "
+            f"({middle.model}) is the most accurate here, at {_share(case.always(middle).accuracy)}."
+        )
     return _no(
         f"there is no gap to recover: in accuracy {by}. Always {case.tiers[0].name} is as good at the "
         "lowest price."
@@ -157,12 +125,9 @@ def _money(case: Case) -> Verdict | None:
 
 def _dominated(case: Case) -> Verdict | None:
     """Judge a router beside which one model does more for no more money."""
-    ours = case.router.cost_usd
     for tier in case.tiers:
-        line = case.others[f"always {tier.name}"]
-        if ours is None or line.cost_usd is None or line.ahead is None:
-            continue
-        if line.ahead.high < 0 and line.cost_usd.value <= ours.value:
+        line = case.always(tier)
+        if line.ahead is not None and line.ahead.high < 0 and case.costs_no_more(tier):
             return _no(
                 f"always {tier.name} ({tier.model}) is surely more accurate, the router being behind by "
                 f"{_points(line.ahead)}, and costs no more."
@@ -177,13 +142,18 @@ def _operating(case: Case) -> Verdict | None:
     if share in (0.0, 1.0) and len(case.tiers) == 2:
         always = dear if share else cheap
         return _no(f"as it stands it calls {always} for every query. {move}")
-    gained = case.cheap.ahead
-    if gained is None or gained.low > 0:
-        return None
-    found = f"against always {cheap} it gains {_points(gained)} at its operating point"
-    if gained.high >= WORTH:
-        return _unsure(f"{found}. {_more_rows(case, gained, 0.0, 2 * WORTH)}")
-    return _no(f"{found}, which is nothing worth paying for. {move}")
+    for tier in case.tiers[:-1]:
+        gained = case.always(tier).ahead
+        # A middle tier may be as good for less than the calls of the router, and then is the one to beat.
+        rival = tier is case.tiers[0] or case.costs_no_more(tier)
+        if not rival or gained is None or gained.low > 0:
+            continue
+        which = "" if tier is case.tiers[0] else f" ({tier.model}), which costs no more,"
+        found = f"against always {tier.name}{which} it gains {_points(gained)} at its operating point"
+        if gained.high >= WORTH:
+            return _unsure(f"{found}. {_more_rows(case, gained, 0.0, 2 * WORTH)}")
+        return _no(f"{found}, which is nothing worth paying for. {move}")
+    return None
 
 
 def _remarks(case: Case) -> list[str]:
@@ -191,8 +161,8 @@ def _remarks(case: Case) -> list[str]:
     cheap, dear = case.tiers[0].name, case.tiers[-1].name
     found = [
         f"It sends {percent(case.router.large_share)} of the calls to {dear} and has accuracy "
-        f"{case.router.accuracy.value:.3f}, where always {cheap} has {case.cheap.accuracy.value:.3f}, always "
-        f"{dear} {case.dear.accuracy.value:.3f}, and the oracle {case.others[ORACLE].accuracy.value:.3f}."
+        f"{_share(case.router.accuracy)}, where {_always(case)}, and the oracle "
+        f"{_share(case.others[ORACLE].accuracy)}."
     ]
     meant = case.meant_share
     # With more than two tiers, it is the share of calls that leave the cheapest one.
@@ -211,10 +181,29 @@ def _remarks(case: Case) -> list[str]:
             f"({case.cost.basis}), at {_points(case.dear.ahead)}."
         )
     if case.rows >= FEWEST_ROWS and not case.constant:
-        found += _against_simple(case)
+        found += [*_unpriced(case), *_against_simple(case)]
     if case.shift.shifted:
         found.append(case.shift.note)
     return found
+
+
+def _always(case: Case) -> str:
+    """Say what every tier alone obtains, such as `always medium has 7.9 %, always large 28.1 %`."""
+    texts = [f"always {tier.name} {_share(case.always(tier).accuracy)}" for tier in case.tiers[1:]]
+    return ", ".join((f"always {case.tiers[0].name} has {_share(case.cheap.accuracy)}", *texts))
+
+
+def _unpriced(case: Case) -> list[str]:
+    """Name middle tiers that may do as well, where no price says whether they cost less."""
+    if case.router.cost_usd is not None:
+        return []
+    ahead = ((tier, case.always(tier).ahead) for tier in case.tiers[1:-1])
+    return [
+        f"It is not surely more accurate than always {tier.name} ({tier.model}), by {_points(each)}, and "
+        "without prices nothing says which costs less."
+        for tier, each in ahead
+        if each is not None and each.low <= 0
+    ]
 
 
 def _against_simple(case: Case) -> list[str]:
@@ -255,6 +244,11 @@ def _text(interval: Interval | None, *, signed: bool = False) -> str:
         return "-"
     sign = "+" if signed else ""
     return f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+
+
+def _share(interval: Interval) -> str:
+    """Write an accuracy as tables do."""
+    return percent(interval.value, 1)
 
 
 def _points(interval: Interval | None) -> str:
