@@ -171,6 +171,13 @@ def test_a_file_that_is_no_rows_is_refused_with_its_line(run: Command, tmp_path:
     assert "notes.txt" in run("evaluate", "notes.txt", *BOUND).refused()
 
 
+@pytest.mark.parametrize("text", ["id,query\n1,Who?\n", '{\n  "rows": []\n}\n'])
+def test_a_file_of_another_form_is_told_what_form_is_wanted(run: Command, tmp_path: Path, text: str) -> None:
+    (tmp_path / "other.txt").write_text(text)
+
+    assert "each line is to hold one object" in run("evaluate", "other.txt", *BOUND).refused()
+
+
 def test_results_of_an_evaluation_are_no_rows_to_evaluate(run: Command) -> None:
     assert run("evaluate", "test.jsonl", *BOUND, *QUICK, "-o", "out").code == 0
 

@@ -100,6 +100,13 @@ def test_calls_that_cost_as_much_as_the_large_model_are_not_worth_it() -> None:
     assert "cost no less than always large" in verdict.sentences[0]
 
 
+def test_a_verdict_without_prices_says_that_savings_are_unknown() -> None:
+    cost = Cost(basis="unknown", note="no price is known for medium-model")
+    verdict = find_verdict(case(cost=cost))
+
+    assert "What it saves in money is unknown: no price is known for medium-model." in verdict.sentences
+
+
 def test_one_model_that_does_more_for_no_more_money_is_named() -> None:
     given = with_line(case(), "always medium", ahead=interval(-0.1, 0.05))
     verdict = find_verdict(given)

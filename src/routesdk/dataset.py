@@ -259,7 +259,8 @@ def _parse(raw: bytes, file: Path, line: int) -> dict[str, object]:
     except UnicodeDecodeError as error:
         raise DatasetError(str(file), line, f"it is not UTF-8 (byte {error.start + 1})") from error
     except json.JSONDecodeError as error:
-        raise DatasetError(str(file), line, f"it is no JSON: {error.msg} (column {error.colno})") from error
+        problem = f"it is no JSON: {error.msg} (column {error.colno}), where each line is to hold one object"
+        raise DatasetError(str(file), line, problem) from error
     except (ValueError, RecursionError) as error:
         raise DatasetError(str(file), line, f"it is no JSON that can be read: {error}") from error
     if not isinstance(row, dict):

@@ -386,8 +386,8 @@ class LeakError(RouteSDKError):
     fix: str = ""
 
     def __str__(self) -> str:
-        shown = ", ".join(self.ids[:5]) + (", …" if len(self.ids) > 5 else "")
-        rows = "1 row" if len(self.ids) == 1 else f"{len(self.ids)} rows"
+        shown = ", ".join(self.ids[:5]) + (f" and {len(self.ids) - 5:,} more" if len(self.ids) > 5 else "")
+        rows = "1 row" if len(self.ids) == 1 else f"{len(self.ids):,} rows"
         text = f"{rows} must not be used for {self.purpose}: {shown}. "
         if self.fix:
             return text + self.fix
@@ -399,7 +399,7 @@ class LeakError(RouteSDKError):
             else ""
         )
         return (
-            f"{text}{self.learned_by} learned from them{sources}. Take them out: "
+            f"{text}They are what {self.learned_by} learned from{sources}. Take them out: "
             f"`routesdk leak-check --checkpoint` lists them; or give rows that it has not seen."
         )
 

@@ -9,6 +9,7 @@ import attrs
 from routesdk.metrics import Interval
 from routesdk.pipeline.evaluation.case import Case
 from routesdk.pipeline.evaluation.figures import BEST_SINGLE, Advice, Verdict
+from routesdk.pipeline.evaluation.pricing import UNKNOWN
 from routesdk.pipeline.evaluation.wording import percent, points
 from routesdk.pipeline.payoff.figures import ORACLE, PROMPT_LENGTH, RANDOM
 from routesdk.pipeline.payoff.verdict import FEWEST_ROWS, GAP, MARGIN, MOST_UNDEFINED
@@ -180,6 +181,8 @@ def _remarks(case: Case) -> list[str]:
             f"Against always {dear} it saves {percent(case.cost.saved.value)} of the cost "
             f"({case.cost.basis}), at {_points(case.dear.ahead)}."
         )
+    if case.cost.basis == UNKNOWN:
+        found.append(f"What it saves in money is unknown: {case.cost.note}.")
     if case.rows >= FEWEST_ROWS and not case.constant:
         found += [*_unpriced(case), *_against_simple(case)]
     if case.shift.shifted:

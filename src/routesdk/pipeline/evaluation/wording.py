@@ -21,11 +21,6 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def points(difference: float) -> str:
-    """Write a difference of shares in percentage points, with its sign."""
+    """Write a difference of shares in percentage points, with its sign; none has none, as in reports."""
     value = 100 * difference
-    return f"{0.0 if abs(value) < 0.05 else value:+.1f}"
-
-
-def usd_text(amount: float) -> str:
-    """Write US dollars so that small amounts keep two figures."""
-    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.2g}" if amount > 0 else "$0"
+    return "0.0" if abs(value) < 0.05 else f"{value:+.1f}"
