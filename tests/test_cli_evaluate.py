@@ -75,6 +75,17 @@ def test_markdown_is_printed_and_written(run: Command, tmp_path: Path) -> None:
     assert "| always medium |" in done.out
 
 
+def test_an_output_that_is_no_folder_is_refused_before_anything_is_judged(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").write_text("in the way")
+    monkeypatch.setattr("routesdk.cli.evaluate._measure", lambda *_: pytest.fail("rows were judged"))
+
+    error = run("evaluate", "test.jsonl", *BOUND, *QUICK, "-o", "out/results").refused()
+
+    assert "out is no folder" in error
+
+
 @pytest.mark.parametrize(("form", "file"), [("html", "report.html"), ("md", "report.md")])
 def test_a_report_that_cannot_be_written_is_named(run: Command, tmp_path: Path, form: str, file: str) -> None:
     (tmp_path / "out" / file / "in the way").mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -71,6 +72,7 @@ def evaluate(
         "mistakes": mistakes,
     }
     settings, name = _settings(config, given, checkpoint)
+    _check_output(settings.output)
     options = RouterOptions(
         config=config,
         checkpoint=checkpoint,
@@ -101,6 +103,14 @@ def _settings(
         raise ConfigError("evaluate.data", "none", "there is nothing to evaluate on", fix)
     asked = checkpoint or whole.router.checkpoint
     return settings, Path(asked).name if Path(asked).is_dir() else asked
+
+
+def _check_output(folder: Path) -> None:
+    """Refuse a folder that cannot be written to before a language model has judged rows for an hour."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    problem = "is no folder" if not there.is_dir() else "" if os.access(there, os.W_OK) else "is not writable"
+    if problem:
+        raise ConfigError("output", str(folder), f"{there} {problem}", "Give a folder that you may write to.")
 
 
 def _measure(settings: EvaluateConfig, options: RouterOptions, name: str) -> Evaluation:
