@@ -107,9 +107,12 @@ bench: $(VENV)/.trainer-stamp
 
 results: $(VENV)/.trainer-stamp
 	mkdir -p build
+	$(BIN)/python benchmarks/pairs.py
+	$(BIN)/python benchmarks/fill_readme.py pairs
 	$(BIN)/python benchmarks/speed.py --json build/speed.json
+	$(BIN)/python benchmarks/fill_readme.py speed build/speed.json
 	$(BIN)/python benchmarks/quality.py --markdown build/quality.md --json build/quality.json
-	$(BIN)/python benchmarks/fill_readme.py build/speed.json build/quality.md
+	$(BIN)/python benchmarks/fill_readme.py methods build/quality.md
 
 check:
 	.ci/run
