@@ -9,7 +9,20 @@ from typing import TextIO
 import typer
 
 import routesdk
-from routesdk.cli import ask, checkpoint, judge, leak, oracle, plugins, route, spend, split, training
+from routesdk.cli import (
+    ask,
+    chat,
+    checkpoint,
+    judge,
+    leak,
+    oracle,
+    plugins,
+    project,
+    route,
+    spend,
+    split,
+    training,
+)
 from routesdk.cli.console import fail
 from routesdk.errors import RouteSDKError
 
@@ -35,6 +48,10 @@ app.command("merge")(checkpoint.merge)
 app.command("push")(checkpoint.push)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(judge.app, name="judge")
+app.command("init")(project.init)
+app.command("run")(project.run)
+app.command("status")(project.status)
+app.command("chat")(chat.chat)
 
 
 def _show_version(wanted: bool) -> None:

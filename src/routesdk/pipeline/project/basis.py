@@ -1,0 +1,155 @@
+"""What each stage depends on, as facts: when one of them changes, the stage is stale."""
+
+from __future__ import annotations
+
+import json
+
+from routesdk.config import OracleConfig, TrainConfig
+from routesdk.errors import RouteSDKError
+from routesdk.pipeline.prepare import FORM_VERSION, PROMPT_VERSION
+from routesdk.pipeline.project import plan
+from routesdk.pipeline.project.fact import Facts, digest, file_facts, part_fact, setting_facts
+from routesdk.pipeline.project.plan import Project, Stage
+from routesdk.structure import unstructure
+from routesdk.types import PartConfig
+
+_ASKED = ("system", "max_output_tokens", "thinking_tokens", "temperature")
+_TUNED = ("matrix", "tiers", "tier_names", "seed", "validation_share")
+# Where training runs, and where its state lies, makes no other router.
+_LEARNED = (*_TUNED, "base_model", "sft", "dpo")
+
+
+def facts_of(project: Project, stage: Stage) -> Facts:
+    """Return what a stage depends on, as it stands now.
+
+    Raises:
+        OSError: A file cannot be read.
+        RouteSDKError: The config names a part that there is not.
+    """
+    facts = file_facts(stage.needs)
+    own = {
+        plan.DOWNLOAD: _download,
+        plan.SPLIT: _split,
+        plan.ORACLE: _oracle,
+        plan.PREPARE: _prepare,
+        plan.TRAIN: _train,
+        plan.SFT: _sft,
+        plan.DPO: _train,
+        plan.EVALUATE: _evaluate,
+        plan.REPORT: _nothing,
+    }
+    return facts | own[stage.name](project)
+
+
+def _nothing(_: Project) -> dict[str, str]:
+    return {}
+
+
+def _download(project: Project) -> dict[str, str]:
+    return {"oracle.benchmark": part_fact(project.host, "benchmark", project.config.oracle.benchmark)}
+
+
+def _split(project: Project) -> dict[str, str]:
+    oracle = project.config.oracle
+    facts = setting_facts("oracle", unstructure(oracle), ("test_share", "split_seed"))
+    if oracle.held_out is not None:
+        facts |= file_facts((oracle.held_out,))
+    # Joint cells are of these models, where the benchmark brings their outcomes.
+    return facts | {"oracle.tiers (models)": json.dumps([tier.model for tier in oracle.tiers])}
+
+
+def _oracle(project: Project) -> dict[str, str]:
+    oracle = project.config.oracle
+    return {
+        **_asked(project, oracle),
+        **setting_facts("oracle", unstructure(oracle), ("limit",)),
+        "oracle.analyst": part_fact(project.host, "analyst", oracle.analyst),
+        "the analyst's prompt": _prompt_version(project, "analyst", oracle.analyst),
+        "oracle.matrix": part_fact(project.host, "matrix", oracle.matrix),
+    }
+
+
+def _asked(project: Project, oracle: OracleConfig) -> dict[str, str]:
+    """Return what answers and verdicts depend on."""
+    host = project.host
+    facts = setting_facts("oracle", unstructure(oracle), _ASKED)
+    for at, tier in enumerate(oracle.tiers):
+        facts[f"oracle.tiers[{at}]"] = json.dumps([tier.name, tier.model, tier.thinking_tokens])
+        facts[f"oracle.tiers[{at}].backend"] = part_fact(host, "backend", tier.backend or oracle.backend)
+    facts["oracle.judge"] = part_fact(host, "judge", oracle.judge)
+    facts["the judge's prompt"] = _prompt_version(project, "judge", oracle.judge)
+    return facts
+
+
+def _prompt_version(project: Project, kind: str, part: PartConfig) -> str:
+    """Return the version of a part's wording; empty for a part that asks no model."""
+    try:
+        built = project.host.build(kind, part.name, part.options)
+    except RouteSDKError as error:
+        # The stage itself will say what is wrong; a status must be had all the same.
+        return f"not known: {type(error).__name__}"
+    return str(getattr(built, "prompt_version", ""))
+
+
+def _prepare(project: Project) -> dict[str, str]:
+    train = project.config.train
+    described = unstructure(train)
+    facts = {
+        **_files(train),
+        **setting_facts("train", described, _TUNED),
+        **_part_of_training(project),
+        "the prompt": str(PROMPT_VERSION),
+        "the form of completions": str(FORM_VERSION),
+    }
+    for name, table, keys in (("sft", train.sft, ("order", "balance")), ("dpo", train.dpo, ("rejected",))):
+        facts |= setting_facts(f"train.{name}", unstructure(table), keys)
+    return facts
+
+
+def _train(project: Project) -> dict[str, str]:
+    train = project.config.train
+    facts = _files(train) | setting_facts("train", unstructure(train), (*_LEARNED, "compare", "options"))
+    for name in train.compare:
+        facts[f"train.compare: {name}"] = part_fact(project.host, "trainer", PartConfig(name))
+    return facts | _part_of_training(project) | _written(train)
+
+
+def _sft(project: Project) -> dict[str, str]:
+    train = project.config.train
+    if train.trainer.name == plan.QLORA_SFT:
+        return _train(project)
+    described = unstructure(train)
+    names = [name for name in _LEARNED if name != "dpo"]
+    return _files(train) | setting_facts("train", described, names) | _written(train)
+
+
+def _part_of_training(project: Project) -> dict[str, str]:
+    return {"train.trainer": part_fact(project.host, "trainer", project.config.train.trainer)}
+
+
+def _written(train: TrainConfig) -> dict[str, str]:
+    """Return the versions of what language models are trained on; nothing for other trainers."""
+    if not {train.trainer.name, *train.compare} & {plan.QLORA_SFT, plan.QLORA_DPO}:
+        return {}
+    return {"the prompt": str(PROMPT_VERSION), "the form of completions": str(FORM_VERSION)}
+
+
+def _files(train: TrainConfig) -> dict[str, str]:
+    return file_facts(train.validation)
+
+
+def _evaluate(project: Project) -> dict[str, str]:
+    config = project.config
+    described = unstructure(config.evaluate)
+    return {
+        **setting_facts("evaluate", described, described),
+        **setting_facts("project", unstructure(config.project), ("test_limit",)),
+        # Costs are estimated from prices.
+        "prices": json.dumps(unstructure(config)["prices"], sort_keys=True),
+        **_asked(project, config.oracle),
+    }
+
+
+def present(stage: Stage) -> bool:
+    """Tell whether all that a stage writes is there."""
+    return all(digest(path) != "missing" for path in stage.outputs)

@@ -1,0 +1,251 @@
+"""The run: stage after stage, each only where something that it depends on has changed."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+
+import routesdk
+from routesdk._lock import sole_writer
+from routesdk.errors import ConfigError, EditedFilesError
+from routesdk.pipeline.project import deed, plan
+from routesdk.pipeline.project.basis import facts_of
+from routesdk.pipeline.project.deed import Ears, Work
+from routesdk.pipeline.project.fact import digest
+from routesdk.pipeline.project.plan import Project, Stage
+from routesdk.pipeline.project.record import StageRecord
+from routesdk.pipeline.project.standing import Standing, State, look
+
+REFUSE, KEEP, REPLACE = "refuse", "keep", "replace"
+EDITS = (REFUSE, KEEP, REPLACE)
+"""What to do with files that somebody changed by hand: nothing, take them as they are, or put them aside."""
+
+BEGUN, KEPT, DONE = "begun", "kept", "done"
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """What a run did, or begins to do, with one stage.
+
+    Attributes:
+        stage: The stage's name.
+        what: `begun`, `kept` (nothing that it depends on has changed) or `done`.
+        reasons: Why it is run.
+        summary: What it brought.
+        seconds: How long it took.
+        outputs: What it wrote.
+        aside: Files changed by hand that were put aside.
+    """
+
+    stage: str
+    what: str
+    reasons: tuple[str, ...] = ()
+    summary: str = ""
+    seconds: float = 0.0
+    outputs: tuple[Path, ...] = ()
+    aside: tuple[Path, ...] = ()
+
+
+Listener = Callable[[Step], None]
+
+
+def run(
+    project: Project,
+    *,
+    start: str | None = None,
+    until: str | None = None,
+    force: bool = False,
+    edits: str = REFUSE,
+    listen: Listener | None = None,
+    ears: Ears | None = None,
+) -> tuple[Step, ...]:
+    """Run the stages of a project that have something to do.
+
+    Killed and started again, it goes on: stages that are done are kept, calls that
+    are settled are not paid for again, and training goes on from its last saved step. Until
+    a stage's new files are whole, its old ones stay.
+
+    Args:
+        project: The project.
+        start: The first stage; what lies before it is taken as it stands.
+        until: The last stage.
+        force: Whether stages are run even where nothing that they depend on has changed.
+        edits: What to do with files that were changed by hand: one of `EDITS`.
+        listen: Is told of every stage, before and after.
+        ears: Who listens within the stages.
+
+    Returns:
+        What was done with each stage.
+
+    Raises:
+        EditedFilesError: Files were changed by hand, and it was not said what to do; nothing was run.
+        ConfigError: A stage is unknown or not needed, the first comes after the last, files of
+            earlier stages are missing, or another run is under way.
+        RunStoppedError: Calls cannot go on; what is settled is kept.
+        RouteSDKError: A stage failed.
+        OSError: A file cannot be read or written; the earlier ones are still there.
+    """
+    if edits not in EDITS:
+        raise ConfigError("edits", repr(edits), "no such choice", f"Write one of {', '.join(EDITS)}.")
+    stages = project.span(start, until)
+    memory = project.memory
+    memory.folder.mkdir(parents=True, exist_ok=True)
+    fix = "Wait for it, or stop it; this one can be started again at any time."
+    busy = ConfigError("run", str(memory.folder), "another run is under way in this folder", fix)
+    with sole_writer(memory.lock, 0.0, busy=busy):
+        memory.recover()
+        _require(project, stages[0])
+        if edits == REFUSE:
+            refuse_edits(project, stages)
+        steps = []
+        for stage in stages:
+            for step in _carry_on(
+                project, stage, force=force, edits=edits, ears=ears or Ears(), listen=listen
+            ):
+                steps.append(step)
+        return tuple(steps)
+
+
+def refuse_edits(project: Project, stages: Sequence[Stage]) -> None:
+    """Refuse to go on where files were changed by hand.
+
+    Raises:
+        EditedFilesError: There are some.
+    """
+    found = [look(project, stage) for stage in stages]
+    edited = [each for each in found if each.state is State.EDITED]
+    if edited:
+        files = tuple(path.as_posix() for each in edited for path in each.edited)
+        reasons = tuple(f"{each.stage.name}: {'; '.join(each.reasons)}" for each in edited)
+        raise EditedFilesError(files, reasons)
+
+
+def _require(project: Project, first: Stage) -> None:
+    """Check that what earlier stages wrote is there, where a run does not begin at the beginning."""
+    gone = [path.as_posix() for path in first.needs if not path.exists()]
+    names = project.needed
+    earlier = names[: names.index(first.name)]
+    if gone and earlier:
+        problem = f"needs {', '.join(gone)}, which {'is' if len(gone) == 1 else 'are'} not there"
+        fix = "Leave out --from, and the stages before it are run."
+        raise ConfigError("--from", first.name, problem, fix)
+
+
+def _carry_on(
+    project: Project, stage: Stage, *, force: bool, edits: str, ears: Ears, listen: Listener | None
+) -> list[Step]:
+    tell = listen or _deaf
+    standing = look(project, stage)
+    aside: tuple[Path, ...] = ()
+    if standing.state is State.EDITED:
+        if edits == KEEP:
+            kept = _keep(project, stage, standing)
+            tell(kept)
+            return [kept]
+        aside = _put_aside(standing.edited)
+        standing = look(project, stage)
+    if standing.state is State.DONE and not force:
+        record = standing.record
+        step = Step(
+            stage=stage.name, what=KEPT, summary=record.summary if record else "", outputs=stage.outputs
+        )
+        tell(step)
+        return [step]
+    reasons = standing.reasons or (("it is run again as you asked",) if force else ())
+    tell(Step(stage=stage.name, what=BEGUN, reasons=reasons, aside=aside))
+    step = _carry_out(project, stage, ears)
+    step = attrs.evolve(step, reasons=reasons, aside=aside)
+    tell(step)
+    return [step]
+
+
+def _carry_out(project: Project, stage: Stage, ears: Ears) -> Step:
+    """Run one stage, and put its files in place when all of them are whole."""
+    memory, begun = project.memory, time.monotonic()
+    # What it depends on is looked at before: whoever changes a file meanwhile makes it stale.
+    facts = facts_of(project, stage)
+    folder = memory.partial(stage.name)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    work = Work(project=project, folder=folder, ears=ears)
+    summary = _deed(stage.name)(work)
+    moves = {work.made(place): place for place in stage.outputs}
+    seconds = time.monotonic() - begun
+    record = StageRecord(
+        stage=stage.name,
+        facts=facts,
+        outputs={place.as_posix(): digest(made) for made, place in moves.items()},
+        finished=_now(),
+        seconds=round(seconds, 3),
+        summary=summary,
+        routesdk=routesdk.__version__,
+    )
+    memory.finish(record, moves)
+    return Step(stage=stage.name, what=DONE, summary=summary, seconds=seconds, outputs=stage.outputs)
+
+
+def _deed(name: str) -> Callable[[Work], str]:
+    if name in (plan.EVALUATE, plan.REPORT):
+        # Measuring loads what whoever stops before it does without.
+        from routesdk.pipeline.project import judge
+
+        return judge.evaluate_router if name == plan.EVALUATE else judge.write_report
+    deeds = {
+        plan.DOWNLOAD: deed.download,
+        plan.SPLIT: deed.split,
+        plan.ORACLE: deed.oracle,
+        plan.PREPARE: deed.prepare,
+        plan.TRAIN: deed.train,
+        plan.SFT: deed.sft,
+        plan.DPO: deed.train,
+    }
+    return deeds[name]
+
+
+def _keep(project: Project, stage: Stage, standing: Standing) -> Step:
+    """Take a stage's files as they are for what it brings.
+
+    Raises:
+        ConfigError: Not all of them are there.
+    """
+    gone = [path.as_posix() for path in stage.outputs if not path.exists()]
+    if gone:
+        problem = f"cannot be kept: {', '.join(gone)} belongs to them, and is not there"
+        fix = "Add it, or let the run put the others aside: --replace-edits."
+        raise ConfigError("--keep-edits", ", ".join(map(str, standing.edited)), problem, fix)
+    record = StageRecord(
+        stage=stage.name,
+        facts=facts_of(project, stage),
+        outputs={place.as_posix(): digest(place) for place in stage.outputs},
+        finished=_now(),
+        summary="files changed by hand, kept as they are",
+        routesdk=routesdk.__version__,
+        by_hand=True,
+    )
+    project.memory.write(record)
+    return Step(stage=stage.name, what=KEPT, summary=record.summary, outputs=stage.outputs)
+
+
+def _put_aside(edited: Sequence[Path]) -> tuple[Path, ...]:
+    """Give files another name beside the old one, so that nothing of them is lost."""
+    found = []
+    for path in edited:
+        number = 1
+        while (aside := path.with_name(f"{path.stem}.edited-{number}{path.suffix}")).exists():
+            number += 1
+        path.rename(aside)
+        found.append(aside)
+    return tuple(found)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _deaf(_: Step) -> None:
+    """Hear nothing."""
