@@ -58,6 +58,7 @@ decisions = st.builds(
     checkpoint_id=texts,
     explanation=st.none() | texts,
     call_id=texts,
+    shift_score=st.none() | st.floats(0.0, 1.0),
 )
 
 DECISION = Decision(
@@ -74,6 +75,7 @@ DECISION = Decision(
     cost_note="for 20 tokens in",
     checkpoint_id="default@1",
     call_id="c7",
+    shift_score=0.25,
 )
 
 
@@ -114,6 +116,7 @@ def test_the_record_is_flat_and_readable() -> None:
         "checkpoint_id": "default@1",
         "explanation": None,
         "call_id": "c7",
+        "shift_score": 0.25,
     }
 
 
@@ -149,7 +152,7 @@ def test_a_threshold_of_infinity_is_written_as_text_and_read_as_infinity() -> No
     assert decision_from_dict(record).operating_point.thresholds == (math.inf, -math.inf)
 
 
-@pytest.mark.parametrize("key", sorted(decision_to_dict(DECISION)))
+@pytest.mark.parametrize("key", sorted(set(decision_to_dict(DECISION)) - {"shift_score"}))
 def test_a_missing_key_is_named(key: str) -> None:
     record = decision_to_dict(DECISION)
     del record[key]
@@ -159,6 +162,13 @@ def test_a_missing_key_is_named(key: str) -> None:
 
     assert caught.value.key == f"decision.{key}"
     assert "required" in caught.value.problem
+
+
+def test_a_record_from_before_shift_scores_is_read() -> None:
+    record = decision_to_dict(DECISION)
+    del record["shift_score"]
+
+    assert decision_from_dict(record) == attrs.evolve(DECISION, shift_score=None)
 
 
 Change = Callable[[dict[str, object]], object]

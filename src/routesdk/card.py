@@ -22,6 +22,7 @@ def render_card(manifest: Manifest) -> str:
         _sources(evidence),
         _training(evidence),
         _metrics(evidence),
+        _shift(manifest),
         _bullets("Where it does badly", evidence.limits),
         _requirements(manifest),
         _provenance(manifest),
@@ -99,6 +100,19 @@ def _metrics(evidence: Evidence) -> str:
         "## How well it does\n\n"
         "On rows that its weights were not fitted to, with 95 % bootstrap intervals.\n\n"
         f"| rows of | n | method | metric | value |\n|---|---:|---|---|---|\n{rows}"
+    )
+
+
+def _shift(manifest: Manifest) -> str:
+    record = manifest.shift
+    if record is None:
+        return ""
+    sets = "its training rows" if record.sets == 1 else f"any of the {record.sets} sets that it learned from"
+    return (
+        "## What looks unlike what it learned from\n\n"
+        f"A decision says so where a query does not look like {sets} ({record.rows:,} rows). Of new queries "
+        f"like those, in whatever mix, at most {record.false_alarm:.0%} are falsely called unlike. Only looks "
+        "are compared: a query that looks familiar may still be about something new."
     )
 
 

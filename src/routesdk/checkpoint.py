@@ -1,11 +1,11 @@
 """The files of a trained router: what they hold, how they are written, and how they are trusted.
 
 A checkpoint is a folder with `router.json` (the manifest), `README.md` (its
-model card), and a folder `model-…` with what the policy model wrote and with
-the hashes of its training queries. The manifest names every file with its SHA-256 and is
-replaced last and at once, so that a write that breaks off leaves the old
-checkpoint whole. Writers take turns; whoever reads beside one starts over.
-Nothing is pickled, and no code is ever loaded.
+model card), and a folder `model-…` with what the policy model wrote, with the
+hashes of its training queries, and with what tells queries unlike those. The
+manifest names every file with its SHA-256 and is replaced last and at once, so
+that a write that breaks off leaves the old checkpoint whole. Writers take
+turns; whoever reads beside one starts over. Nothing is pickled, and no code is ever loaded.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from routesdk.shift import ShiftScore
+
 MANIFEST = "router.json"
 CARD = "README.md"
 HASHES = "training_hashes.safetensors"
+SHIFT = "shift.safetensors"
 
 _SCRATCH = ".writing-"
 _LOCK = f"{_SCRATCH}lock"
@@ -88,13 +91,22 @@ class Checkpoint:
             raise CheckpointError(str(file), f"holds no training hashes ({error})") from error
         return hashes
 
+    def shift(self) -> ShiftScore | None:
+        """Return what tells unlike queries from others; None for a checkpoint that was saved without it."""
+        if f"{self.manifest.model_folder}/{SHIFT}" not in self.manifest.files:
+            return None
+        from routesdk.shift.store import read_shift
 
-def write_checkpoint(
+        return read_shift(self.model_folder / SHIFT)
+
+
+def write_checkpoint(  # noqa: PLR0917 - what a checkpoint consists of, in its order
     folder: str | os.PathLike[str],
     manifest: Manifest,
     save_model: Callable[[Path], None],
     card: Callable[[Manifest], str],
     training_hashes: Sequence[int] | NDArray[np.uint64] = (),
+    shift: ShiftScore | None = None,
 ) -> Checkpoint:
     """Write a checkpoint; an older one in the same folder stays whole until the new one is.
 
@@ -104,6 +116,7 @@ def write_checkpoint(
         save_model: Called with an empty folder for the policy model's files.
         card: Renders the model card of the finished manifest.
         training_hashes: Hashes of the normalised training queries.
+        shift: What tells queries that look unlike those; None for nothing.
 
     Raises:
         CheckpointError: The folder cannot be written to, holds something else,
@@ -115,7 +128,7 @@ def write_checkpoint(
         _refuse_foreign(target)
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=target) as scratch:
-            return _write(target, Path(scratch), manifest, save_model, card, training_hashes)
+            return _write(target, Path(scratch), manifest, save_model, card, training_hashes, shift)
     except OSError as error:
         fix = "Nothing was replaced. Check space and permissions, and save again."
         raise CheckpointError(str(target), f"cannot be written ({error})", fix) from error
@@ -128,6 +141,7 @@ def _write(  # noqa: PLR0917 - the arguments of its one caller
     save_model: Callable[[Path], None],
     card: Callable[[Manifest], str],
     training_hashes: Sequence[int] | NDArray[np.uint64],
+    shift: ShiftScore | None = None,
 ) -> Checkpoint:
     import numpy as np
     from safetensors.numpy import save
@@ -139,6 +153,10 @@ def _write(  # noqa: PLR0917 - the arguments of its one caller
         raise CheckpointError(str(target), "the policy model wrote no file", "Mend its `save`.")
     hashes = np.unique(np.asarray(training_hashes, dtype=np.uint64))
     _write_whole(model / HASHES, save({"hashes": hashes}))
+    if shift is not None:
+        from routesdk.shift.store import shift_bytes
+
+        _write_whole(model / SHIFT, shift_bytes(shift))
     for path in model.rglob("*"):
         # The scratch folder is gone when somebody reads of it.
         _check_form(path, path.relative_to(model).as_posix())

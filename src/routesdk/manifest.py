@@ -138,6 +138,21 @@ class Calibration:
 
 
 @attrs.frozen(kw_only=True)
+class ShiftRecord:
+    """What a card says of how unlike queries are told; see `routesdk.shift`.
+
+    Attributes:
+        false_alarm: The share of queries like those learned from that are called unlike, at most.
+        sets: How many sets of rows a query may be like.
+        rows: How many rows these have.
+    """
+
+    false_alarm: float
+    sets: int
+    rows: int
+
+
+@attrs.frozen(kw_only=True)
 class Manifest:
     """Everything that `router.json` says.
 
@@ -153,6 +168,7 @@ class Manifest:
         evidence: What the card says.
         bound: Tiers with the models that the policy model predicts for, where
             these are others than those that serve; else empty.
+        shift: How queries unlike those learned from are told; None where they are not.
         model_folder: Folder that the policy model wrote.
         files: Every file but the manifest and the card, by relative path.
         schema_version: Version of this form.
@@ -170,6 +186,7 @@ class Manifest:
     requires: tuple[PartRecord, ...] = ()
     evidence: Evidence = attrs.field(factory=Evidence)
     bound: tuple[Tier, ...] = ()
+    shift: ShiftRecord | None = None
     model_folder: str = ""
     files: Mapping[str, FileRecord] = attrs.field(factory=FrozenMapping, converter=frozen)
     schema_version: int = SCHEMA_VERSION

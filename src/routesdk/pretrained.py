@@ -19,7 +19,7 @@ from routesdk.config import MappingConfig
 from routesdk.errors import CheckpointError, RouteSDKError
 from routesdk.host import PluginHost, attempt
 from routesdk.hub import download_checkpoint
-from routesdk.manifest import Calibration, Evidence, Manifest, PartRecord
+from routesdk.manifest import Calibration, Evidence, Manifest, PartRecord, ShiftRecord
 from routesdk.mapping import ModelMapping
 from routesdk.requirement import check_plugins, owned
 from routesdk.router import PartNames, Router
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from routesdk.protocols import Matrix, Observer, PolicyModel, SpendSource
+    from routesdk.shift import ShiftScore
 
 DEFAULT_LARGE_SHARE = 1 / 3
 """The share of calls that a router sends up where nobody says otherwise."""
@@ -104,7 +105,9 @@ def load_router(
 ) -> Router:
     """Load a checkpoint and bind its tiers; see `Router.from_pretrained`."""
     host = PluginHost() if host is None else host
-    checkpoint, policy_model, hashes = _load_parts(find_checkpoint(name, revision), host, model_options or {})
+    checkpoint, policy_model, hashes, shift = _load_parts(
+        find_checkpoint(name, revision), host, model_options or {}
+    )
     manifest = checkpoint.manifest
     serving = bind_tiers(manifest.tiers, medium, large, tiers)
     was_bound = manifest.bound or manifest.tiers
@@ -122,6 +125,7 @@ def load_router(
         calibration=manifest.calibration,
         evidence=manifest.evidence,
         training_hashes=lambda: hashes,
+        shift=shift,
         checkpoint_id=manifest.id,
         host=host,
         catalogue=catalogue,
@@ -132,7 +136,7 @@ def load_router(
 
 def _load_parts(
     folder: Path, host: PluginHost, model_options: Mapping[str, object]
-) -> tuple[Checkpoint, PolicyModel, NDArray[np.uint64]]:
+) -> tuple[Checkpoint, PolicyModel, NDArray[np.uint64], ShiftScore | None]:
     """Read all that a checkpoint's files hold: once it is loaded, the folder may go.
 
     Raises:
@@ -158,8 +162,10 @@ def _load_parts(
     raise CheckpointError(str(checkpoint.model_folder), problem) from error
 
 
-def _read_model(checkpoint: Checkpoint, empty: PolicyModel) -> tuple[PolicyModel, NDArray[np.uint64]]:
-    return empty.load(checkpoint.model_folder), checkpoint.training_hashes()
+def _read_model(
+    checkpoint: Checkpoint, empty: PolicyModel
+) -> tuple[PolicyModel, NDArray[np.uint64], ShiftScore | None]:
+    return empty.load(checkpoint.model_folder), checkpoint.training_hashes(), checkpoint.shift()
 
 
 def _policies(checkpoint: Checkpoint, record: PartRecord, host: PluginHost) -> tuple[Policy, ...]:
@@ -200,6 +206,7 @@ def assemble_router(
     calibration: Calibration | None = None,
     evidence: Evidence | None = None,
     training_hashes: Callable[[], NDArray[np.uint64]] | None = None,
+    shift: ShiftScore | None = None,
     checkpoint_id: str = "",
     host: PluginHost | None = None,
     catalogue: Catalogue | None = None,
@@ -221,6 +228,7 @@ def assemble_router(
         calibration: See `Calibration`.
         evidence: What the card says.
         training_hashes: Reads the hashes of the training queries.
+        shift: Tells queries that look unlike those; None for nothing.
         checkpoint_id: The checkpoint that it came from.
         host: Where parts are found; None loads built-in and installed ones.
         catalogue: Models and prices; None takes the bundled one.
@@ -249,6 +257,7 @@ def assemble_router(
         evidence=evidence or Evidence(),
         names=PartNames(policy_model=policy_model_record, matrix=named),
         training_hashes=training_hashes or _no_hashes,
+        shift=shift,
         checkpoint_id=checkpoint_id,
         bound=predicted,
     )
@@ -282,12 +291,20 @@ def save_router(router: Router, folder: str | os.PathLike[str]) -> Path:
         calibration=router.calibration,
         requires=tuple(record for record in parts if record.distribution != "routesdk"),
         evidence=router.evidence,
+        shift=_shift_record(router.shift),
         routesdk_version=routesdk.__version__,
     )
     written = write_checkpoint(
-        folder, manifest, router.policy_model.save, render_card, router.training_hashes()
+        folder, manifest, router.policy_model.save, render_card, router.training_hashes(), router.shift
     )
     return written.folder
+
+
+def _shift_record(shift: ShiftScore | None) -> ShiftRecord | None:
+    if shift is None:
+        return None
+    rows = sum(source.rows for source in shift.sources)
+    return ShiftRecord(false_alarm=shift.false_alarm, sets=len(shift.sources), rows=rows)
 
 
 def _no_hashes() -> NDArray[np.uint64]:

@@ -65,6 +65,7 @@ def decision_to_dict(decision: Decision) -> dict[str, object]:
         "checkpoint_id": decision.checkpoint_id,
         "explanation": decision.explanation,
         "call_id": decision.call_id,
+        "shift_score": None if decision.shift_score is None else _plain(decision.shift_score),
     }
 
 
@@ -114,6 +115,7 @@ def decision_from_dict(data: Mapping[str, object]) -> Decision:
         checkpoint_id=record.checkpoint_id,
         explanation=record.explanation,
         call_id=record.call_id,
+        shift_score=None if record.shift_score is None else _number(record.shift_score, "shift_score"),
     )
 
 
@@ -191,7 +193,7 @@ class _Point:
 
 @attrs.frozen(kw_only=True)
 class _Record:
-    """A decision as it is written: every key is required."""
+    """A decision as it is written: every key is required, but for one that older records lack."""
 
     query_id: str
     policy: str
@@ -211,6 +213,7 @@ class _Record:
     checkpoint_id: str
     explanation: str | None
     call_id: str
+    shift_score: object = None
 
 
 def _plain(value: float) -> float | str:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from routesdk.protocols import Matrix, Observer, PolicyModel, SpendSource
     from routesdk.scoring import Scorer, ShareFinder
+    from routesdk.shift import ShiftScore
 
 CUT_NOTICE = "the query is longer than the policy model reads, and was cut"
 """What a decision says where text was left out."""
@@ -81,6 +82,7 @@ class Router(Variation, Answering):
         names: How to build the parts again, for checkpoints.
         training_hashes: Reads the sorted 64-bit hashes of the normalised
             queries that it learned from.
+        shift: Tells queries that look unlike what it learned from; None where nothing does.
         checkpoint_id: The checkpoint it came from; empty for none.
         bound: The tiers that the policy model predicts for; `with_model` leaves them alone.
     """
@@ -98,6 +100,7 @@ class Router(Variation, Answering):
     evidence: Evidence = attrs.field(factory=Evidence)
     names: PartNames
     training_hashes: Callable[[], NDArray[np.uint64]]
+    shift: ShiftScore | None = attrs.field(default=None, repr=False)
     checkpoint_id: str = ""
     bound: tuple[Tier, ...] = ()
     _scorer: Scorer = attrs.field(init=False, repr=False)
@@ -304,9 +307,12 @@ class Router(Variation, Answering):
         batch = consult(name, self.policy_model.predict, asked)
         predictions = self._scorer.score(batch, len(asked), name)
         cut = batch.cut.tolist() if batch.cut is not None else (False,) * len(asked)
+        scores = (None,) * len(asked) if self.shift is None else self.shift.score(asked).tolist()
         decisions = [
-            self._decide(query, prediction, point, (*batch.notices, CUT_NOTICE) if was_cut else batch.notices)
-            for query, prediction, was_cut in zip(asked, predictions, cut, strict=True)
+            self._decide(
+                query, prediction, point, (*batch.notices, CUT_NOTICE) if was_cut else batch.notices, score
+            )
+            for query, prediction, was_cut, score in zip(asked, predictions, cut, scores, strict=True)
         ]
         if explain:
             decisions = [self.explain(query, each) for query, each in zip(asked, decisions, strict=True)]
@@ -378,7 +384,12 @@ class Router(Variation, Answering):
             return upload_checkpoint(folder, repo_id, private=private, message=message)
 
     def _decide(
-        self, query: Query, prediction: Prediction, point: OperatingPoint, notices: tuple[str, ...]
+        self,
+        query: Query,
+        prediction: Prediction,
+        point: OperatingPoint,
+        notices: tuple[str, ...],
+        shift_score: float | None,
     ) -> Decision:
         tier, index = self._scorer.decide(prediction, point)
         policy = self._scorer.policies[index].name
@@ -388,6 +399,8 @@ class Router(Variation, Answering):
         cost_usd, cost_note, too_long = self._costs.estimate(query, choice.model)
         if too_long:
             notices = (*notices, too_long)
+        if self.shift is not None and shift_score is not None and self.shift.is_unlike(shift_score):
+            notices = (*notices, self.shift.notice)
         if tier in self._swapped:
             served_by, notice = self._swapped[tier]
             # A rule or a policy map may have sent the query elsewhere: then the trace says so.
@@ -405,6 +418,7 @@ class Router(Variation, Answering):
             estimated_cost_usd=cost_usd,
             cost_note=cost_note,
             checkpoint_id=self.checkpoint_id,
+            shift_score=shift_score,
         )
 
     def _context(self, query: Query, prediction: Prediction, policy: str, model: str) -> RouteContext:

@@ -126,6 +126,8 @@ def decision_table(query: Query, decision: Decision) -> Table:
         table.add_row("" if number else "trace", printable(text))
     for number, notice in enumerate(decision.notices):
         table.add_row("" if number else "notice", f"[yellow]{printable(notice)}[/]")
+    if decision.shift_score is not None:
+        table.add_row("shift score", f"{decision.shift_score:.3f}, 0 to 1: how unlike what it learned from")
     if decision.explanation is not None:
         table.add_row("explanation", printable(decision.explanation))
     table.add_row("checkpoint", decision.checkpoint_id or "none")

@@ -9,7 +9,7 @@ import numpy as np
 
 from routesdk.errors import MetricError
 from routesdk.metrics._input import same_rows, unit_column, whole_number
-from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_values, centre, summarise
+from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_values, centre, mean_statistic, summarise
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -62,6 +62,23 @@ def brier_score(probability: npt.ArrayLike, outcome: npt.ArrayLike) -> float:
     """
     predicted, happened = _columns("Brier score", probability, outcome)
     return float(np.mean((predicted - happened) ** 2))
+
+
+def brier_statistic(probability: npt.ArrayLike, outcome: npt.ArrayLike) -> Statistic:
+    """Prepare the Brier score for many resamples.
+
+    Args:
+        probability: As for `brier_score`, (rows,).
+        outcome: As for `brier_score`, (rows,).
+
+    Returns:
+        A function from counts, (resamples, rows), to scores, (resamples,).
+
+    Raises:
+        MetricError: As for `brier_score`.
+    """
+    predicted, happened = _columns("Brier score", probability, outcome)
+    return mean_statistic((predicted - happened) ** 2)
 
 
 def expected_calibration_error(

@@ -1,19 +1,19 @@
-"""What a ranking of queries buys: deferral curve, recovered gap (PGR) and its average (APGR).
+"""What a ranking of queries buys: recovered gap (PGR), its average (APGR), and what it costs (CPT).
 
 Source: Ong et al., RouteLLM: Learning to Route LLMs with Preference Data
-(arXiv:2406.18665), section 2.2, for PGR and APGR.
+(arXiv:2406.18665), section 2.2, for PGR, APGR and CPT.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
 import numpy as np
 
-from routesdk.errors import MetricError
-from routesdk.metrics._input import SMALLEST_GAP, column, same_rows, unit_column
+from routesdk.metrics._input import SMALLEST_GAP
+from routesdk.metrics._ranking import grouped, over, quality_gap, ranked, ranking_columns
 from routesdk.metrics.accuracy import routed_quality
+from routesdk.metrics.deferral import check_recovered, deferral_curve
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_interval
 
 if TYPE_CHECKING:
@@ -21,75 +21,6 @@ if TYPE_CHECKING:
 
     from routesdk.metrics._input import Floats
     from routesdk.metrics.intervals import Interval, Statistic
-
-
-@attrs.frozen(kw_only=True)
-class DeferralCurve:
-    """Mean quality against the share of queries that go to the large model.
-
-    Attributes:
-        share_large: Share of large calls, (points,), from 0 to 1, rising.
-        quality: Mean quality at that share, (points,), from 0 to 1.
-    """
-
-    share_large: Floats = attrs.field(eq=attrs.cmp_using(eq=np.array_equal))
-    quality: Floats = attrs.field(eq=attrs.cmp_using(eq=np.array_equal))
-
-    def at(self, share_large: float) -> float:
-        """Read the expected quality at a share of large calls.
-
-        Args:
-            share_large: From 0 to 1; between two points a tie is broken at random.
-
-        Returns:
-            Mean quality, from 0 to 1.
-
-        Raises:
-            MetricError: The share lies outside 0 to 1.
-        """
-        if not 0 <= share_large <= 1:
-            raise MetricError("deferral curve", f"a share of {share_large:g} lies outside 0 to 1")
-        return float(np.interp(share_large, self.share_large, self.quality))
-
-    def area(self) -> float:
-        """Integrate the quality over all shares of large calls.
-
-        Returns:
-            The area under the curve, from 0 to 1: the mean quality of a router whose
-            share of large calls is drawn at random.
-        """
-        # numpy.trapezoid came with numpy 2, and 1.26 is supported.
-        heights = (self.quality[1:] + self.quality[:-1]) / 2
-        return float(heights @ np.diff(self.share_large))
-
-
-def deferral_curve(score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike) -> DeferralCurve:
-    """Trace the quality while queries move to the large model, highest score first.
-
-    Args:
-        score: Expected gain of calling the large model, or anything that ranks like
-            it, (rows,). Queries with one score move together, along a straight line:
-            the mean over all their orders.
-        medium: Quality of the medium model's answers, 0 to 1, (rows,).
-        large: Quality of the large model's answers, 0 to 1, (rows,).
-
-    Returns:
-        A point for no query, and one for each distinct score.
-
-    Raises:
-        MetricError: A column is empty, holds NaN, lies outside 0 to 1, or lengths differ.
-
-    Source: Jitkrittum et al., When Does Confidence-Based Cascade Deferral Suffice?
-        (arXiv:2307.02764).
-    """
-    ranks, cheap, dear = _columns("deferral curve", score, medium, large)
-    order, starts = _ranked(ranks)
-    sizes = np.diff([*starts, len(order)])
-    gained = np.cumsum(np.add.reduceat((dear - cheap)[order], starts))
-    return DeferralCurve(
-        share_large=np.concatenate(([0.0], np.cumsum(sizes) / len(order))),
-        quality=cheap.mean() + np.concatenate(([0.0], gained / len(order))),
-    )
 
 
 def pgr(large_called: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike) -> float:
@@ -111,7 +42,7 @@ def pgr(large_called: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike
     """
     routed = routed_quality(large_called, medium, large)
     cheap, dear = np.asarray(medium, dtype=np.float64), np.asarray(large, dtype=np.float64)
-    return float((routed - cheap).sum() / _gap("PGR", cheap, dear))
+    return float((routed - cheap).sum() / quality_gap("PGR", cheap, dear))
 
 
 def apgr(score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike) -> float:
@@ -137,8 +68,8 @@ def apgr(score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike) -> f
 
     Source: RouteLLM (arXiv:2406.18665), average performance gap recovered.
     """
-    ranks, cheap, dear = _columns("APGR", score, medium, large)
-    _gap("APGR", cheap, dear)
+    ranks, cheap, dear = ranking_columns("APGR", score, medium, large)
+    quality_gap("APGR", cheap, dear)
     return float(apgr_statistic(ranks, cheap, dear)(np.ones((1, len(ranks))))[0])
 
 
@@ -157,25 +88,116 @@ def apgr_statistic(score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.Array
     Raises:
         MetricError: As for `deferral_curve`.
     """
-    ranks, cheap, dear = _columns("APGR", score, medium, large)
-    order, starts = _ranked(ranks)
+    ranks, cheap, dear = ranking_columns("APGR", score, medium, large)
+    order, starts = ranked(ranks)
     gain = (dear - cheap)[order]
-    tied = len(starts) < len(order)
 
     def statistic(counts: Floats) -> Floats:
         drawn = counts[:, order]
-        gained = drawn * gain
-        if tied:
-            drawn = np.add.reduceat(drawn, starts, axis=1)
-            gained = np.add.reduceat(gained, starts, axis=1)
+        gained = grouped(drawn * gain, starts)
+        drawn = grouped(drawn, starts)
         through = np.cumsum(drawn, axis=1)
         rows = through[:, -1]
         gap = gained.sum(axis=1)
         # A query moved at share s is answered by the large model over the remaining 1 - s.
         remaining = rows[:, None] - through + drawn / 2
         area = np.einsum("rb,rb->r", gained, remaining) / rows
-        defined = gap > SMALLEST_GAP * rows
-        return np.asarray(np.where(defined, area / np.where(defined, gap, 1.0), np.nan), dtype=np.float64)
+        return over(area, gap, gap > SMALLEST_GAP * rows)
+
+    return statistic
+
+
+def cpt(score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike, recovered: float = 0.5) -> float:
+    """Find the smallest share of large calls that recovers so much of the gap between the models.
+
+    Args:
+        score: As for `apgr`, (rows,).
+        medium: As for `apgr`, (rows,).
+        large: As for `apgr`, (rows,).
+        recovered: The share of the gap to recover, from 0 to 1: CPT(50 %) has 0.5.
+
+    Returns:
+        The share of large calls, from 0 to 1, where the deferral curve first gets there;
+        lower is better. Random ranking has `recovered` on average. RouteLLM's own
+        evaluation reads it off ten thresholds, and is undefined where the curve falls
+        in between: `quantile_curve(...).share_for(...)` is that form.
+
+    Raises:
+        MetricError: As for `apgr`, or `recovered` lies outside 0 to 1.
+
+    Source: RouteLLM (arXiv:2406.18665), call-performance threshold.
+    """
+    ranks, cheap, dear = ranking_columns("CPT", score, medium, large)
+    check_recovered("CPT", recovered)
+    quality_gap("CPT", cheap, dear)
+    return deferral_curve(ranks, cheap, dear).share_for(recovered)
+
+
+def cpt_statistic(
+    score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike, recovered: float = 0.5
+) -> Statistic:
+    """Prepare CPT for many resamples: rows are ranked once.
+
+    Args:
+        score: As for `apgr`, (rows,).
+        medium: As for `apgr`, (rows,).
+        large: As for `apgr`, (rows,).
+        recovered: As for `cpt`.
+
+    Returns:
+        A function from counts, (resamples, rows), to shares of large calls, (resamples,);
+        NaN where the large model is no better on a resample.
+
+    Raises:
+        MetricError: As for `deferral_curve`, or `recovered` lies outside 0 to 1.
+    """
+    ranks, cheap, dear = ranking_columns("CPT", score, medium, large)
+    check_recovered("CPT", recovered)
+    order, starts = ranked(ranks)
+    gain = (dear - cheap)[order]
+
+    def statistic(counts: Floats) -> Floats:
+        drawn = counts[:, order]
+        gained = np.cumsum(grouped(drawn * gain, starts), axis=1)
+        through = np.cumsum(grouped(drawn, starts), axis=1)
+        each = np.arange(len(counts))
+        rows, gap = through[:, -1], gained[:, -1]
+        wanted = recovered * gap
+        reached = gained >= wanted[:, None]
+        reached[:, -1] = True
+        at = reached.argmax(axis=1)
+        before = np.maximum(at - 1, 0)
+        low = np.where(at > 0, gained[each, before], 0.0)
+        left = np.where(at > 0, through[each, before], 0.0)
+        rise = gained[each, at] - low
+        part = np.divide(wanted - low, rise, out=np.zeros_like(rise), where=rise > 0)
+        share = (left + part * (through[each, at] - left)) / rows
+        return np.where(gap > SMALLEST_GAP * rows, np.where(wanted <= 0, 0.0, share), np.nan)
+
+    return statistic
+
+
+def pgr_statistic(large_called: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike) -> Statistic:
+    """Prepare the recovered gap of one routing for many resamples.
+
+    Args:
+        large_called: As for `pgr`, (rows,), booleans.
+        medium: As for `pgr`, (rows,).
+        large: As for `pgr`, (rows,).
+
+    Returns:
+        A function from counts, (resamples, rows), to PGR, (resamples,); NaN where the
+        large model is no better on a resample.
+
+    Raises:
+        MetricError: As for `routed_quality`.
+    """
+    routed = routed_quality(large_called, medium, large)
+    cheap, dear = np.asarray(medium, dtype=np.float64), np.asarray(large, dtype=np.float64)
+
+    def statistic(counts: Floats) -> Floats:
+        gap = np.asarray(counts @ (dear - cheap))
+        return over(np.asarray(counts @ (routed - cheap)), gap, gap > SMALLEST_GAP * counts.sum(axis=1))
 
     return statistic
 
@@ -248,32 +270,3 @@ def apgr_difference(
     return bootstrap_interval(
         "difference in APGR", statistic, rows, resamples=resamples, seed=seed, level=level
     )
-
-
-def _columns(
-    metric: str, score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.ArrayLike
-) -> tuple[Floats, Floats, Floats]:
-    ranks = column(metric, "score", score)
-    cheap = unit_column(metric, "medium", medium)
-    dear = unit_column(metric, "large", large)
-    same_rows(metric, score=ranks, medium=cheap, large=dear)
-    return ranks, cheap, dear
-
-
-def _ranked(score: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Order rows by falling score, and say where each distinct score begins."""
-    order = np.argsort(-score, kind="stable")
-    ranked = score[order]
-    starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
-    return order.astype(np.int64), starts.astype(np.int64)
-
-
-def _gap(metric: str, medium: Floats, large: Floats) -> float:
-    gap = float((large - medium).sum())
-    if gap <= SMALLEST_GAP * len(medium):
-        raise MetricError(
-            metric,
-            f"the large model (mean quality {large.mean():.4f}) is no better than the medium one "
-            f"({medium.mean():.4f}) on these {len(medium)} rows, so there is no gap to recover",
-        )
-    return gap

@@ -15,6 +15,7 @@ import attrs
 import numpy as np
 
 from routesdk.errors import MetricError
+from routesdk.metrics._draws import draws
 from routesdk.metrics._input import Floats, column, whole_number
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ Statistic: TypeAlias = Callable[[Floats], Floats]
 """From how often each row was drawn, (resamples, rows), to a value each, (resamples,)."""
 
 DEFAULT_RESAMPLES = 2000
-# Draws held at a time: 8 MB for each array of a statistic.
-_BLOCK_VALUES = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -120,17 +119,10 @@ def bootstrap_many(
     Raises:
         MetricError: Rows or resamples are no whole number of 1 or more.
     """
-    whole_number("bootstrap", "rows", rows)
-    whole_number("bootstrap", "resamples", resamples)
-    generator = np.random.default_rng(seed)
-    values = np.empty((len(statistics), resamples))
-    step = max(1, _BLOCK_VALUES // rows)
-    for low in range(0, resamples, step):
-        size = min(step, resamples - low)
-        drawn = generator.integers(0, rows, size=(size, rows)) + np.arange(size)[:, None] * rows
-        counts = np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows).astype(np.float64)
+    values = np.empty((len(statistics), whole_number("bootstrap", "resamples", resamples)))
+    for part, counts in draws(rows, resamples, seed):
         for place, statistic in enumerate(statistics):
-            values[place, low : low + size] = statistic(counts)
+            values[place, part] = statistic(counts)
     return values
 
 

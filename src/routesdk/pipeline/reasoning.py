@@ -123,6 +123,14 @@ def leaked(reason: str, query: QueryLike, reference: str | None, answers: Sequen
     return ""
 
 
+def names(reason: str, query: QueryLike) -> str:
+    """Return the first telling word or number of a query that a reason says; empty where it says none."""
+    said = _read(_cut(Query.of(query).text, _LONGEST_QUERY))
+    wrote = _read(_cut(reason, _LONGEST_REASON))
+    shared = (word for word in said.words if _is_telling(word) and len(word) > 1 and word in wrote.telling)
+    return next(shared, "") or next(iter(sorted(said.numbers & wrote.numbers)), "")
+
+
 def _cut(text: str, most: int) -> str:
     """Return the head and the tail of a text that is longer than so many characters."""
     tail = most // 3

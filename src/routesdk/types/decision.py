@@ -155,6 +155,8 @@ class Decision:
         explanation: The policy model's reason; only when it was asked for.
         call_id: Unique to the call that the decision led to, and what joins answers to
             it in a log: equal questions have equal query ids. Empty where nothing was called.
+        shift_score: How unlike what the router learned from the query looks, 0 to 1; a notice
+            stands beside it from the router's threshold on. None where the checkpoint cannot tell.
     """
 
     query_id: str
@@ -171,6 +173,7 @@ class Decision:
     checkpoint_id: str = ""
     explanation: str | None = None
     call_id: str = ""
+    shift_score: float | None = None
 
     @property
     def probabilities(self) -> Mapping[str, float]:

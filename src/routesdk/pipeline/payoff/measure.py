@@ -30,10 +30,11 @@ from routesdk.pipeline.payoff.figures import (
     Payoff,
     Spread,
 )
-from routesdk.pipeline.payoff.sampling import Floats, Key, Samples, recall_statistic, top_share
+from routesdk.pipeline.payoff.sampling import Key, Samples, recall_statistic
 from routesdk.pipeline.payoff.scored import Scored, set_beside, with_all_outcomes
 from routesdk.pipeline.payoff.timing import Timing, decide_timed
-from routesdk.types import Example, Tier
+from routesdk.pipeline.payoff.yardstick import Rows, baseline_shares, baseline_statistics, constants
+from routesdk.types import Example
 
 DEFAULT_TIMED = 50
 """Decisions that are timed alone."""
@@ -48,27 +49,6 @@ class _Measured:
     candidate: Candidate
     scored: Scored
     timing: Timing | None
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class _Rows:
-    """What is known of the rows without any router: qualities, (rows, tiers), and lengths, (rows,)."""
-
-    tiers: tuple[Tier, ...]
-    quality: Floats
-    length: Floats
-
-    @classmethod
-    def of(cls, examples: Sequence[Example], tiers: tuple[Tier, ...]) -> _Rows:
-        return cls(
-            tiers=tiers,
-            quality=np.array([[row.outcomes[tier.model].quality for tier in tiers] for row in examples]),
-            length=np.array([float(len(row.query.text)) for row in examples]),
-        )
-
-    @property
-    def ends(self) -> tuple[Floats, Floats]:
-        return self.quality[:, 0], self.quality[:, -1]
 
 
 def measure(
@@ -106,7 +86,7 @@ def measure(
     _check_counts(resamples, timed)
     given = tuple(candidates)
     tiers = common_tiers(given)
-    check_names(given, (*_constants(tiers), PROMPT_LENGTH, RANDOM, ORACLE))
+    check_names(given, (*constants(tiers), PROMPT_LENGTH, RANDOM, ORACLE))
     models = [tier.model for tier in tiers]
     whole, left_out = with_all_outcomes(examples, models)
     if not whole:
@@ -115,7 +95,7 @@ def measure(
         raise ConfigError("examples", f"{len(left_out)} rows", problem, fix)
     refuse_seen(given, whole)
     measured, failures = _decide_all(given, whole, models, timed)
-    rows = _Rows.of(whole, tiers)
+    rows = Rows.of(whole, tiers)
     found = _compare(measured, rows, resamples, seed)
     return attrs.evolve(found, left_out=left_out, failures=failures)
 
@@ -126,11 +106,6 @@ def _check_counts(resamples: int, timed: int) -> None:
     if isinstance(timed, bool) or not isinstance(timed, int) or timed < 0:
         fix = "Say how many decisions to time, or 0 for none."
         raise ConfigError("timed", repr(timed), "not a whole number of 0 or more", fix)
-
-
-def _constants(tiers: Sequence[Tier]) -> tuple[str, ...]:
-    """Name the baselines that always call one tier."""
-    return tuple(f"always {tier.name}" for tier in tiers)
 
 
 def _decide_all(
@@ -155,13 +130,14 @@ def _decide(candidate: Candidate, rows: Sequence[Example], models: Sequence[str]
     return _Measured(candidate=candidate, scored=scored, timing=timing)
 
 
-def _compare(measured: Sequence[_Measured], rows: _Rows, resamples: int, seed: int) -> Payoff:
+def _compare(measured: Sequence[_Measured], rows: Rows, resamples: int, seed: int) -> Payoff:
     """Draw once for everything, and read all figures from the same resamples."""
     statistics: dict[Key, Statistic] = {}
     for each in measured:
         statistics |= _statistics(each)
-    shares = _baseline_shares(measured, rows)
-    statistics |= _baseline_statistics(rows, shares)
+    best = max(measured, key=lambda each: _worth(each.scored), default=None)
+    shares = baseline_shares(rows, None if best is None else float(best.scored.large_called.mean()))
+    statistics |= baseline_statistics(rows, shares)
     samples = Samples.draw(statistics, len(rows.length), resamples=resamples, seed=seed)
     figures = tuple(_figures(each, samples, resamples, seed) for each in measured)
     baselines = tuple(
@@ -219,42 +195,13 @@ def _statistics(each: _Measured) -> Mapping[Key, Statistic]:
     }
 
 
-def _baseline_shares(measured: Sequence[_Measured], rows: _Rows) -> Mapping[str, Floats]:
-    """Say how surely each baseline calls each tier, (rows, tiers)."""
-    size, count = rows.quality.shape
-    shares = {
-        name: np.tile(np.eye(count)[place], (size, 1)) for place, name in enumerate(_constants(rows.tiers))
-    }
-    # The first of the best is the cheapest.
-    shares[ORACLE] = np.eye(count)[rows.quality.argmax(axis=1)]
-    if measured:
-        best = max(measured, key=lambda each: _worth(each.scored))
-        share = float(best.scored.large_called.mean())
-        for name, score in ((PROMPT_LENGTH, rows.length), (RANDOM, np.zeros(size))):
-            shares[name] = np.zeros((size, count))
-            shares[name][:, -1] = top_share(score, share)
-            shares[name][:, 0] = 1.0 - shares[name][:, -1]
-    return shares
-
-
 def _worth(scored: Scored) -> tuple[float, float]:
     """Rank candidates as `Payoff.ranked` does."""
     value = apgr_statistic(scored.gain, scored.medium, scored.large)(np.ones((1, len(scored))))[0]
     return (float(np.nan_to_num(value)), float(scored.obtained.mean()))
 
 
-def _baseline_statistics(rows: _Rows, shares: Mapping[str, Floats]) -> Mapping[Key, Statistic]:
-    medium, large = rows.ends
-    statistics: dict[Key, Statistic] = {
-        (name, ACCURACY): mean_statistic((share * rows.quality).sum(axis=1)) for name, share in shares.items()
-    }
-    rankings = {PROMPT_LENGTH: rows.length, RANDOM: np.zeros(len(rows.length)), ORACLE: large - medium}
-    for name, ranking in rankings.items():
-        statistics[name, APGR] = apgr_statistic(ranking, medium, large)
-    return statistics
-
-
-def _why_undefined(samples: Samples, rows: _Rows) -> str:
+def _why_undefined(samples: Samples, rows: Rows) -> str:
     """Say why APGR has no value on these rows; it depends on the gap between the models alone."""
     if not np.isnan(samples.points[RANDOM, APGR]):
         return samples.problem(RANDOM, APGR)

@@ -56,13 +56,7 @@ def decide_timed(
     started = time.perf_counter()
     decisions = router.route_batch(queries)
     batch_s = time.perf_counter() - started
-    taken: list[float] = []
-    for query in queries[:timed]:
-        if len(taken) >= _FEWEST and sum(taken) > _LONGEST_S:
-            break
-        started = time.perf_counter()
-        router.route(query)
-        taken.append(time.perf_counter() - started)
+    taken = times_alone(router, queries, timed)
     return decisions, Timing(
         median_ms=statistics.median(taken) * 1e3,
         decisions=len(taken),
@@ -70,3 +64,21 @@ def decide_timed(
         batch_per_s=len(queries) / max(batch_s, 1e-9),
         batch=len(queries),
     )
+
+
+def times_alone(router: Router, queries: Sequence[Query], timed: int) -> list[float]:
+    """Time decisions that are made one at a time, in seconds.
+
+    Args:
+        router: Decides.
+        queries: What to decide.
+        timed: Up to how many to time; after ten seconds the timing ends early.
+    """
+    taken: list[float] = []
+    for query in queries[:timed]:
+        if len(taken) >= _FEWEST and sum(taken) > _LONGEST_S:
+            break
+        started = time.perf_counter()
+        router.route(query)
+        taken.append(time.perf_counter() - started)
+    return taken

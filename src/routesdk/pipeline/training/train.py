@@ -28,6 +28,7 @@ from routesdk.pipeline.payoff import (
     to_record,
     verdict,
 )
+from routesdk.pipeline.shift import learn_shift_of
 from routesdk.pipeline.training.chain import Link, links
 from routesdk.pipeline.training.data import TrainingData, divide_data, manifest_tiers
 from routesdk.pretrained import assemble_router
@@ -97,7 +98,9 @@ def train_router(
     said = verdict(payoff)
     trained = found[config.trainer.name].router
     evidence = _evidence(config, data, payoff, trained.policy_model)
-    finished = attrs.evolve(trained, evidence=evidence, training_hashes=data.hashes)
+    # Not of the candidates: a table that compares them has no use for it, and their times would differ.
+    shift = learn_shift_of((data.train, data.validation), seed=config.seed)
+    finished = attrs.evolve(trained, evidence=evidence, training_hashes=data.hashes, shift=shift)
     saved = finished.save_pretrained(config.output)
     record = json.dumps(to_record(payoff, said), indent=1)
     (config.work / PAYOFF).write_text(record + "\n", encoding="utf-8")

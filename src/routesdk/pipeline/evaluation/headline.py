@@ -1,0 +1,219 @@
+"""The headline of an evaluation: a line for the router and each baseline, every metric, and the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import attrs
+
+from routesdk.metrics import TARGETS, Interval
+from routesdk.metrics import Target as Goal
+from routesdk.pipeline.evaluation.drawing import COST, SAVED, SAVED_USD, SHARE, settled, share_interval
+from routesdk.pipeline.evaluation.figures import BEST_SINGLE, ROUTER, Line, Metric, Target
+from routesdk.pipeline.evaluation.material import Material
+from routesdk.pipeline.payoff.figures import ACCURACY, APGR, CALIBRATION, PROMPT_LENGTH, RANDOM
+from routesdk.pipeline.payoff.sampling import Samples
+from routesdk.pipeline.payoff.yardstick import constants
+
+POLICY_GOALS: Mapping[str, str] = MappingProxyType(
+    {
+        "share_standard": "Standard_Query",
+        "share_complex": "Complex_Query",
+        "share_ambiguous": "Ambiguous_Query",
+    }
+)
+"""Targets that are shares of decisions, and the policies that they are about."""
+
+DECIDED = "decided policy share"
+"""Who the shares of decided policies are drawn for."""
+
+_UPWARDS = ("accuracy_over_medium", "accuracy_against_large", "cost_saved")
+"""Targets that more than was asked for reaches as well."""
+
+# key, name, group, unit, better
+_FIGURES = (
+    ("oracle_gap_closed", "oracle gap closed", "quality", "share", "higher"),
+    ("correct_given_attempted", "correct given attempted", "quality", "share", "higher"),
+    ("f1", "F1 (SimpleQA)", "quality", "share", "higher"),
+    ("not_attempted", "not attempted", "quality", "share", ""),
+    (APGR, "APGR", "ranking", "", "higher"),
+    ("pgr", "PGR at the operating point", "ranking", "", "higher"),
+    ("cpt_50", "CPT(50 %)", "ranking", "share", "lower"),
+    ("cpt_80", "CPT(80 %)", "ranking", "share", "lower"),
+    ("deferral_area", "area under the deferral curve", "ranking", "share", "higher"),
+    ("auroc", "AUROC of the gain", "ranking", "", "higher"),
+    ("decided_policy", "decided policy is the recorded one", "policy", "share", "higher"),
+    ("likeliest_policy", "likeliest policy is the recorded one", "policy", "share", "higher"),
+    ("balanced_policy", "the same, averaged over policies", "policy", "share", "higher"),
+    (CALIBRATION, "expected calibration error", "calibration", "", "lower"),
+    ("brier", "Brier score", "calibration", "", "lower"),
+    ("aurc", "area under risk-coverage", "calibration", "", "lower"),
+    (COST, "cost per query", "cost", "usd", "lower"),
+    (SAVED_USD, "saved per query against large only", "cost", "usd", "higher"),
+    (SAVED, "cost saved against large only", "cost", "share", "higher"),
+    ("aiq", "AIQ", "cost", "share", "higher"),
+    ("arena", "RouterArena score", "cost", "", "higher"),
+)
+_KEYS = MappingProxyType(
+    {
+        APGR: "apgr",
+        CALIBRATION: "calibration_error",
+        COST: "cost_per_query_usd",
+        SAVED_USD: "saved_per_query_usd",
+        SAVED: "cost_saved",
+        "arena": "router_arena",
+    }
+)
+
+
+def lines(material: Material, samples: Samples) -> tuple[Line, ...]:
+    """Set the router beside every baseline, with paired differences."""
+    names = constants(material.router.tiers)
+    best = material.router.tiers[material.best_single]
+    notes = {
+        BEST_SINGLE: f"{best.name}, {best.model}: chosen on these very rows",
+        RANDOM: "as many calls of the dearest tier as the router, at random",
+        PROMPT_LENGTH: "as many calls of the dearest tier as the router, the longest questions",
+        "oracle": "knows the outcomes: the cheapest of the best; nobody reaches it",
+    } | {
+        name: f"{tier.model} for every query" for name, tier in zip(names, material.router.tiers, strict=True)
+    }
+    return tuple(
+        Line(
+            name=name,
+            accuracy=share_interval(samples, name, ACCURACY),
+            large_share=float(share[:, -1].mean()),
+            tier_shares=tuple(share.mean(axis=0).tolist()),
+            apgr=samples.defined(name, APGR),
+            cost_usd=samples.defined(name, COST),
+            saved=samples.defined(name, SAVED),
+            ahead=None if name == ROUTER else samples.difference(ROUTER, name, ACCURACY),
+            apgr_ahead=None if name == ROUTER else samples.difference(ROUTER, name, APGR),
+            note=notes.get(name, ""),
+        )
+        for name, share in material.shares.items()
+    )
+
+
+def metrics(material: Material, samples: Samples) -> tuple[Metric, ...]:
+    """List every figure of the router, the differences in accuracy from each baseline included."""
+    found = [
+        Metric(
+            key="accuracy",
+            name="accuracy",
+            group="quality",
+            interval=share_interval(samples, ROUTER, ACCURACY),
+            unit="share",
+            better="higher",
+        )
+    ]
+    found += [
+        Metric(
+            key=f"accuracy_over_{name.replace(' ', '_')}",
+            name=f"accuracy minus {name}",
+            group="quality",
+            interval=samples.difference(ROUTER, name, ACCURACY),
+            unit="points",
+            better="higher",
+        )
+        for name in material.shares
+        if name != ROUTER
+    ]
+    found.append(
+        Metric(
+            key="large_share",
+            name="calls of the dearest tier",
+            group="cost",
+            interval=share_interval(samples, ROUTER, SHARE),
+            unit="share",
+        )
+    )
+    found += [_metric(material, samples, figure) for figure in _FIGURES]
+    found.append(
+        Metric(
+            key="apgr_over_prompt_length",
+            name="APGR minus prompt length",
+            group="ranking",
+            interval=samples.difference(ROUTER, PROMPT_LENGTH, APGR),
+            better="higher",
+        )
+    )
+    return tuple(sorted(found, key=lambda each: _GROUPS.index(each.group)))
+
+
+_GROUPS = ("quality", "ranking", "policy", "calibration", "cost", "robustness", "reasons")
+
+
+def _metric(material: Material, samples: Samples, figure: tuple[str, str, str, str, str]) -> Metric:
+    key, name, group, unit, better = figure
+    interval = samples.defined(ROUTER, key)
+    note = "" if interval is not None else _why_missing(material, samples, key)
+    return Metric(
+        key=_KEYS.get(key, key),
+        name=name,
+        group=group,
+        interval=None if interval is None else settled(interval) if unit == "share" else interval,
+        unit=unit,
+        better=better,
+        note=note,
+    )
+
+
+def _why_missing(material: Material, samples: Samples, key: str) -> str:
+    if (ROUTER, key) in samples.points:
+        gap = float(material.actual_gain.mean())
+        if key in (APGR, "pgr", "cpt_50", "cpt_80") and gap <= 0:
+            return "the dearest tier is no better than the cheapest on these rows"
+        return samples.problem(ROUTER, key)
+    if key in ("correct_given_attempted", "f1", "not_attempted"):
+        return "no abstention is recorded on these rows"
+    if key == "auroc":
+        return "the dearest tier is better on all rows or on none"
+    return material.costs.note
+
+
+def targets(material: Material, samples: Samples) -> tuple[Target, ...]:
+    """Set what the project set out to reach beside what was measured; they are targets, not results."""
+    cheap, *_, dear = constants(material.router.tiers)
+    measured = {
+        "accuracy_over_medium": samples.difference(ROUTER, cheap, ACCURACY),
+        "accuracy_against_large": samples.difference(ROUTER, dear, ACCURACY),
+        "cost_saved": samples.defined(ROUTER, SAVED),
+    } | {
+        metric: share_interval(samples, DECIDED, policy)
+        for metric, policy in POLICY_GOALS.items()
+        if (DECIDED, policy) in samples.points
+    }
+    return tuple(_target(goal, measured.get(goal.metric), material.costs.note) for goal in TARGETS)
+
+
+def _target(goal: Goal, measured: Interval | None, cost_note: str) -> Target:
+    upwards = goal.metric in _UPWARDS
+    note = "more is better" if upwards else ""
+    if measured is None:
+        note = cost_note if goal.metric == "cost_saved" else "the matrix has no such policy"
+    return Target(
+        name=goal.name,
+        low=round(100 * goal.low, 6),
+        high=round(100 * goal.high, 6),
+        unit="points" if goal.metric.startswith("accuracy") else "percent",
+        measured=None if measured is None else _hundredfold(measured),
+        outcome=_outcome(goal, measured, upwards),
+        note=note,
+    )
+
+
+def _outcome(goal: Goal, measured: Interval | None, upwards: bool) -> str:
+    if measured is None:
+        return "not measured"
+    high = float("inf") if upwards else goal.high
+    if goal.low <= measured.low and measured.high <= high:
+        return "reached"
+    return "missed" if measured.high < goal.low or measured.low > high else "cannot tell"
+
+
+def _hundredfold(interval: Interval) -> Interval:
+    return attrs.evolve(
+        interval, value=100 * interval.value, low=100 * interval.low, high=100 * interval.high
+    )

@@ -1,0 +1,232 @@
+"""Whether to route, in plain sentences, by rules that are written down."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from routesdk.metrics import Interval
+from routesdk.pipeline.evaluation.basis import Cost
+from routesdk.pipeline.evaluation.figures import BEST_SINGLE, Advice, Line, Verdict
+from routesdk.pipeline.evaluation.wording import percent, points
+from routesdk.pipeline.payoff.figures import ORACLE, PROMPT_LENGTH, RANDOM
+from routesdk.pipeline.payoff.verdict import FEWEST_ROWS, GAP, MARGIN, MOST_UNDEFINED
+from routesdk.types import Tier
+
+WORTH = 0.01
+"""Accuracy that is worth telling apart: rows that cannot exclude a gain as large are too few to say no."""
+
+
+_SHARE_OFF = 0.1
+"""A share of calls further off than this from what was meant is worth a sentence."""
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """What a verdict is found from.
+
+    Attributes:
+        tiers: The tiers, cheapest first.
+        rows: How many rows were measured on.
+        router: The router's line.
+        others: The baselines' lines by name.
+        gap: Accuracy of the dearest tier minus the cheapest.
+        cost: What the calls cost.
+        constant: Whether the router expects the same gain for every row.
+        meant_share: Share of calls that its operating point was meant to send up; None where not said.
+    """
+
+    tiers: tuple[Tier, ...]
+    rows: int
+    router: Line
+    others: dict[str, Line]
+    gap: Interval
+    cost: Cost
+    constant: bool
+    meant_share: float | None = None
+
+    @property
+    def cheap(self) -> Line:
+        """The line of always calling the cheapest tier."""
+        return self.others[f"always {self.tiers[0].name}"]
+
+    @property
+    def dear(self) -> Line:
+        """The line of always calling the dearest tier."""
+        return self.others[f"always {self.tiers[-1].name}"]
+
+
+def find_verdict(case: Case) -> Verdict:
+    """Say whether to route, and why. "Surely" means that the 95 % interval excludes the contrary.
+
+    The rules, in their order: too few rows; a router that tells no query from another; no gap
+    between the models, or one in doubt; a ranking that is not surely better than chance; calls
+    that cost as much as the dearest tier alone; an operating point that buys nothing over the
+    cheapest tier, or is behind one model that costs no more; else route.
+    """
+    for rule in (_too_few, _constant, _gap, _ranking, _money, _operating):
+        found = rule(case)
+        if found is not None:
+            return attrs.evolve(found, sentences=(*found.sentences, *_remarks(case)))
+    ranked = case.router.apgr
+    why = "" if ranked is None else f", and its APGR of {_text(ranked)} is surely better than random (0.500)"
+    gained = case.cheap.ahead
+    text = (
+        f"Route: at its operating point it is surely more accurate than always {case.tiers[0].name}, "
+        f"by {_points(gained)}{why}."
+    )
+    return Verdict(advice=Advice.ROUTE, sentences=(text, *_remarks(case)))
+
+
+def _too_few(case: Case) -> Verdict | None:
+    if case.rows >= FEWEST_ROWS:
+        return None
+    count = "1 row" if case.rows == 1 else f"{case.rows} rows"
+    return _unsure(
+        f"{count} of the {FEWEST_ROWS} that an interval needs at least; some hundreds tell routers apart."
+    )
+
+
+def _constant(case: Case) -> Verdict | None:
+    if not case.constant:
+        return None
+    return _no(
+        "it expects the same gain from escalating for every row, and so tells no query from another. "
+        f"Call {case.tiers[0].name} or {case.tiers[-1].name} for all."
+    )
+
+
+def _gap(case: Case) -> Verdict | None:
+    """Judge a router where the dearest model is no better: only telling who is right can pay then."""
+    if (
+        case.router.apgr is not None
+        and case.router.apgr.undefined <= MOST_UNDEFINED * case.router.apgr.resamples
+    ):
+        return None
+    by = f"{case.tiers[-1].model} minus {case.tiers[0].model} is {_points(case.gap)}"
+    best = case.others[BEST_SINGLE].ahead
+    if best is not None and best.low > 0:
+        return Verdict(
+            advice=Advice.ROUTE,
+            sentences=(
+                f"Route: the dearest model is not surely the better one ({by}), and the router is surely "
+                f"more accurate than either alone, by {_points(best)}: it tells which of them is right.",
+            ),
+        )
+    if case.gap.high >= GAP:
+        return _unsure(f"the gap to recover is itself in doubt, in accuracy {by}.")
+    return _no(
+        f"there is no gap to recover: in accuracy {by}. Always {case.tiers[0].name} is as good at the "
+        "lowest price."
+    )
+
+
+def _ranking(case: Case) -> Verdict | None:
+    ranked = case.router.apgr
+    if ranked is None or ranked.low > 0.5:
+        return None
+    found = f"its APGR is {_text(ranked)}, and a random ranking has 0.500"
+    if ranked.high > 0.5 + MARGIN:
+        return _unsure(f"{found}. {_more_rows(case, ranked, 0.5, MARGIN)}")
+    return _no(f"it is not surely better than random: {found}.")
+
+
+def _money(case: Case) -> Verdict | None:
+    saved = case.cost.saved
+    if saved is None or saved.high > 0:
+        return None
+    return _no(
+        f"its calls cost no less than always {case.tiers[-1].name} ({percent(saved.value, 1)} saved, "
+        f"{case.cost.basis})."
+    )
+
+
+def _operating(case: Case) -> Verdict | None:
+    """Judge what is obtained at the operating point, where the ranking itself is sound."""
+    share, (cheap, dear) = case.router.large_share, (case.tiers[0].name, case.tiers[-1].name)
+    move = "Its ranking is sound: move the operating point, by `large_share` or `routesdk calibrate`."
+    if share in (0.0, 1.0) and len(case.tiers) == 2:
+        always = dear if share else cheap
+        return _no(f"as it stands it calls {always} for every query. {move}")
+    gained = case.cheap.ahead
+    if gained is None or gained.low > 0:
+        return None
+    found = f"against always {cheap} it gains {_points(gained)} at its operating point"
+    if gained.high >= WORTH:
+        return _unsure(f"{found}. {_more_rows(case, gained, 0.0, 2 * WORTH)}")
+    return _no(f"{found}, which is nothing worth paying for. {move}")
+
+
+def _remarks(case: Case) -> list[str]:
+    """Add what holds whatever the advice: what is obtained and saved, and what simple rules do."""
+    cheap, dear = case.tiers[0].name, case.tiers[-1].name
+    found = [
+        f"It sends {percent(case.router.large_share)} of the calls to {dear} and has accuracy "
+        f"{case.router.accuracy.value:.3f}, where always {cheap} has {case.cheap.accuracy.value:.3f}, always "
+        f"{dear} {case.dear.accuracy.value:.3f}, and the oracle {case.others[ORACLE].accuracy.value:.3f}."
+    ]
+    meant = case.meant_share
+    if meant is not None and abs(meant - case.router.large_share) > _SHARE_OFF:
+        found.append(
+            f"It was meant to send {percent(meant)} of the training mix to {dear}: these questions are "
+            "another mix, so `routesdk calibrate` may be worth it."
+        )
+    if case.cost.saved is not None and case.dear.ahead is not None:
+        found.append(
+            f"Against always {dear} it saves {percent(case.cost.saved.value)} of the cost "
+            f"({case.cost.basis}), at {_points(case.dear.ahead)}."
+        )
+    if case.rows >= FEWEST_ROWS and not case.constant:
+        found += _against_simple(case)
+    return found
+
+
+def _against_simple(case: Case) -> list[str]:
+    """Say how it stands against what needs no training."""
+    found = []
+    chance, length = case.others[RANDOM], case.others[PROMPT_LENGTH]
+    if chance.ahead is not None:
+        sure = "surely more accurate" if chance.ahead.low > 0 else "not surely more accurate"
+        found.append(
+            f"It is {sure} than as many calls of {case.tiers[-1].name} at random, by {_points(chance.ahead)}."
+        )
+    ahead = length.apgr_ahead
+    if ahead is not None and ahead.low <= 0:
+        worse = "surely worse" if ahead.high < 0 else "no better, as far as these rows tell,"
+        found.append(
+            f"It ranks {worse} than prompt length, which needs no model (APGR {_text(length.apgr)}; "
+            f"difference {_text(ahead, signed=True)})."
+        )
+    return found
+
+
+def _unsure(why: str) -> Verdict:
+    return Verdict(advice=Advice.NOT_ENOUGH_DATA, sentences=(f"Not enough data to say: {why}",))
+
+
+def _no(why: str) -> Verdict:
+    return Verdict(advice=Advice.DO_NOT_ROUTE, sentences=(f"Do not route: {why}",))
+
+
+def _more_rows(case: Case, interval: Interval, other: float, margin: float) -> str:
+    """Estimate how many rows would tell: the width of an interval falls with the root of the rows."""
+    half = (interval.high - interval.low) / 2
+    target = max(abs(interval.value - other), margin / 2)
+    needed = case.rows * max(half / target, 1.0) ** 2 * 1.1
+    step = 10 ** max(int(math.log10(needed)) - 1, 0)
+    return f"About {math.ceil(needed / step) * step:,} rows would do, if the figures stay as they are."
+
+
+def _text(interval: Interval | None, *, signed: bool = False) -> str:
+    if interval is None:
+        return "-"
+    sign = "+" if signed else ""
+    return f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+
+
+def _points(interval: Interval | None) -> str:
+    """Write a difference in accuracy in percentage points, with its interval."""
+    if interval is None:
+        return "-"
+    return f"{points(interval.value)} points [{points(interval.low)}, {points(interval.high)}]"

@@ -1,0 +1,119 @@
+"""What a report rests on: likeness of the rows to the training data, every figure, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from routesdk.pipeline.evaluation import Evaluation, Metric, Provenance
+from routesdk.report.block import (
+    Column,
+    Row,
+    bullets,
+    code,
+    facts,
+    lines,
+    number_columns,
+    paragraph,
+    section,
+    table,
+)
+from routesdk.report.markup import NOTHING, Content, Markup, element, join
+from routesdk.report.summary import stacked
+from routesdk.report.text import between, count, level_text, percent, sentence
+
+_UNITS = {"share": "share", "usd": "usd", "points": "points"}
+
+
+def shift(evaluation: Evaluation) -> Markup:
+    """Say how many rows look unlike what the router learned from."""
+    found = evaluation.shift
+    heading = "Are these rows like what it learned from?"
+    note = paragraph(sentence(found.note)) if found.note else NOTHING
+    if found.share is None:
+        unknown = "The checkpoint cannot tell." if not found.note else ""
+        return section("shift", heading, paragraph(unknown) if unknown else NOTHING, note)
+    pairs: list[tuple[str, Content]] = [("rows that look unlike it", between(found.share, "share"))]
+    if found.expected is not None:
+        pairs.append(("that would by chance", percent(found.expected)))
+    if found.threshold is not None:
+        pairs.append(("unlike from a score of", f"{found.threshold:.4g}"))
+    if found.examples:
+        pairs.append(("the most unlike", ", ".join(found.examples)))
+    return section("shift", heading, note, facts(pairs))
+
+
+def metrics(evaluation: Evaluation) -> Markup:
+    """List every figure of the router."""
+    columns = [
+        Column(heading="", kind="words"),
+        *number_columns("value"),
+        Column(heading="better is", kind="words"),
+        Column(heading="note", kind="text"),
+    ]
+    groups = dict.fromkeys(each.group for each in evaluation.metrics)
+    tables = [
+        join((element("h3", sentence(group)[:-1]), _metric_table(evaluation, group, columns)))
+        for group in groups
+    ]
+    return section("figures", "Every figure", *tables)
+
+
+def _metric_table(evaluation: Evaluation, group: str, columns: list[Column]) -> Markup:
+    rows = (_metric_row(each) for each in evaluation.metrics if each.group == group)
+    level = level_text(evaluation.router.accuracy)
+    key = "figures-" + "".join(letter if letter.isalnum() else "-" for letter in group)
+    return table(key, f"With {level} intervals of {evaluation.resamples:,} resamples.", columns, rows)
+
+
+def _metric_row(metric: Metric) -> Row:
+    unit = _UNITS.get(metric.unit, "")
+    name: Content = metric.name
+    if metric.unit == "usd":
+        name = f"{metric.name}, of 1,000 queries"
+    note: Content = sentence(metric.note) if metric.note else ""
+    return Row(cells=(name, stacked(metric.interval, unit), metric.better, note))
+
+
+def provenance(evaluation: Evaluation) -> Markup:
+    """Say what was measured with what, so that anyone can do it again."""
+    found = evaluation.provenance
+    return section(
+        "provenance",
+        "Where the figures come from",
+        facts(_provenance_facts(evaluation, found)),
+        _notes(evaluation),
+    )
+
+
+def _provenance_facts(evaluation: Evaluation, found: Provenance) -> Iterable[tuple[str, Content]]:
+    yield "router", join((code(found.checkpoint), f", checkpoint {found.checkpoint_id or 'never saved'}"))
+    yield "policy model, matrix", f"{found.policy_model}, {found.matrix}"
+    yield "tiers", lines(join((f"{tier.name} ", code(tier.model))) for tier in evaluation.tiers)
+    if found.learned_from:
+        yield "it learned from", lines(found.learned_from)
+    for each in found.data:
+        yield "file", lines((f"{each.name}, {count(each.rows, 'row')}", code(f"sha256 {each.sha256}")))
+    yield "rows measured on", lines((f"{evaluation.rows:,}", code(f"sha256 {found.rows_sha256}")))
+    if evaluation.left_out:
+        yield "rows left out", left_out_text(evaluation.left_out)
+    yield "intervals", f"{evaluation.resamples:,} bootstrap resamples, seed {evaluation.seed}"
+    yield (
+        "versions",
+        f"routesdk {found.package_version}, Python {found.python_version}, numpy {found.numpy_version}",
+    )
+    if found.date:
+        yield "date", found.date
+    if found.command:
+        yield "do it again with", code(found.command)
+
+
+def left_out_text(ids: tuple[str, ...], most: int = 5) -> str:
+    """Say how many rows were left out, and name a few."""
+    more = f" and {len(ids) - most:,} more" if len(ids) > most else ""
+    return f"{len(ids):,} that lack an outcome of a tier: {', '.join(ids[:most])}{more}"
+
+
+def _notes(evaluation: Evaluation) -> Markup:
+    if not evaluation.notes:
+        return NOTHING
+    return join((element("h3", "What to keep in mind"), bullets(sentence(each) for each in evaluation.notes)))
