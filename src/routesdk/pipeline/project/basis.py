@@ -83,12 +83,16 @@ def _asked(project: Project, oracle: OracleConfig) -> dict[str, str]:
 
 def _prompt_version(project: Project, kind: str, part: PartConfig) -> str:
     """Return the version of a part's wording; empty for a part that asks no model."""
-    try:
-        built = project.host.build(kind, part.name, part.options)
-    except RouteSDKError as error:
-        # The stage itself will say what is wrong; a status must be had all the same.
-        return f"not known: {type(error).__name__}"
-    return str(getattr(built, "prompt_version", ""))
+    key = f"{kind} {part!r}"
+    # Building one may mean to read a file of recorded verdicts.
+    if key not in project.versions:
+        try:
+            built = project.host.build(kind, part.name, part.options)
+        except RouteSDKError as error:
+            # The stage itself will say what is wrong; a status must be had all the same.
+            return f"not known: {type(error).__name__}"
+        project.versions[key] = str(getattr(built, "prompt_version", ""))
+    return project.versions[key]
 
 
 def _prepare(project: Project) -> dict[str, str]:
@@ -144,6 +148,7 @@ def _evaluate(project: Project) -> dict[str, str]:
     return {
         **setting_facts("evaluate", described, described),
         **setting_facts("project", unstructure(config.project), ("test_limit",)),
+        **setting_facts("router", unstructure(config.router), ("large_share", "model_options")),
         # Costs are estimated from prices.
         "prices": json.dumps(unstructure(config)["prices"], sort_keys=True),
         **_asked(project, config.oracle),

@@ -52,6 +52,11 @@ class Layout:
         return Path("data", "generated", "test_outcomes.sqlite")
 
     @property
+    def test_outcomes(self) -> Path:
+        """The test questions with outcomes that the router is judged on."""
+        return Path("data", "generated", "test_outcomes.jsonl")
+
+    @property
     def prepared(self) -> Path:
         """Folder of SFT rows and DPO pairs."""
         return Path("data", "training")

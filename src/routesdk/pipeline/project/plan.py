@@ -48,6 +48,7 @@ class Project:
         layout: Where the files lie.
         memory: What earlier runs remember.
         stages: All stages, in order.
+        versions: What was found out about the wordings of parts, so that each is built once.
     """
 
     config: Config
@@ -55,6 +56,7 @@ class Project:
     layout: Layout
     memory: Memory
     stages: tuple[Stage, ...]
+    versions: dict[str, str] = attrs.field(factory=dict, init=False, repr=False, eq=False)
 
     @classmethod
     def of(cls, config: Config, host: PluginHost | None = None) -> Project:
@@ -141,7 +143,7 @@ def _stages(config: Config, layout: Layout) -> list[Stage]:
         stage(TRAIN, (layout.router,), learned),
         stage(SFT, (last,), learned),
         stage(DPO, (layout.router,), learned if SFT in idle else (*learned, layout.sft_router)),
-        stage(EVALUATE, results, (layout.router, layout.test)),
+        stage(EVALUATE, (*results, layout.test_outcomes), (layout.router, layout.test)),
         stage(REPORT, tuple(layout.results / name for name in REPORTS), results),
     ]
 

@@ -99,16 +99,11 @@ def run(
     busy = ConfigError("run", str(memory.folder), "another run is under way in this folder", fix)
     with sole_writer(memory.lock, 0.0, busy=busy):
         memory.recover()
-        _require(project, stages[0])
+        _require(project, stages)
         if edits == REFUSE:
             refuse_edits(project, stages)
-        steps = []
-        for stage in stages:
-            for step in _carry_on(
-                project, stage, force=force, edits=edits, ears=ears or Ears(), listen=listen
-            ):
-                steps.append(step)
-        return tuple(steps)
+        going = _Run(project=project, force=force, edits=edits, ears=ears or Ears(), tell=listen or _deaf)
+        return tuple(going.go_on(stage) for stage in stages)
 
 
 def refuse_edits(project: Project, stages: Sequence[Stage]) -> None:
@@ -125,43 +120,57 @@ def refuse_edits(project: Project, stages: Sequence[Stage]) -> None:
         raise EditedFilesError(files, reasons)
 
 
-def _require(project: Project, first: Stage) -> None:
+def _require(project: Project, stages: Sequence[Stage]) -> None:
     """Check that what earlier stages wrote is there, where a run does not begin at the beginning."""
-    gone = [path.as_posix() for path in first.needs if not path.exists()]
-    names = project.needed
-    earlier = names[: names.index(first.name)]
-    if gone and earlier:
-        problem = f"needs {', '.join(gone)}, which {'is' if len(gone) == 1 else 'are'} not there"
+    made = {path for stage in stages for path in stage.outputs}
+    gone = [path for stage in stages for path in stage.needs if path not in made and not path.exists()]
+    if gone:
+        names = ", ".join(dict.fromkeys(path.as_posix() for path in gone))
+        problem = f"needs {names}, which {'is' if len(gone) == 1 else 'are'} not there"
         fix = "Leave out --from, and the stages before it are run."
-        raise ConfigError("--from", first.name, problem, fix)
+        raise ConfigError("--from", stages[0].name, problem, fix)
 
 
-def _carry_on(
-    project: Project, stage: Stage, *, force: bool, edits: str, ears: Ears, listen: Listener | None
-) -> list[Step]:
-    tell = listen or _deaf
-    standing = look(project, stage)
-    aside: tuple[Path, ...] = ()
-    if standing.state is State.EDITED:
-        if edits == KEEP:
-            kept = _keep(project, stage, standing)
-            tell(kept)
-            return [kept]
-        aside = _put_aside(standing.edited)
-        standing = look(project, stage)
-    if standing.state is State.DONE and not force:
+@attrs.frozen(kw_only=True)
+class _Run:
+    """One run under way.
+
+    Attributes:
+        project: The project.
+        force: Whether stages are run even where nothing has changed.
+        edits: What to do with files that were changed by hand.
+        ears: Who listens within the stages.
+        tell: Is told of every stage.
+    """
+
+    project: Project
+    force: bool
+    edits: str
+    ears: Ears
+    tell: Listener
+
+    def go_on(self, stage: Stage) -> Step:
+        """Do what is to be done with one stage."""
+        standing = look(self.project, stage)
+        aside: tuple[Path, ...] = ()
+        if standing.state is State.EDITED:
+            if self.edits == KEEP:
+                return self._told(_keep(self.project, stage, standing))
+            aside = _put_aside(standing.edited)
+            standing = look(self.project, stage)
         record = standing.record
-        step = Step(
-            stage=stage.name, what=KEPT, summary=record.summary if record else "", outputs=stage.outputs
-        )
-        tell(step)
-        return [step]
-    reasons = standing.reasons or (("it is run again as you asked",) if force else ())
-    tell(Step(stage=stage.name, what=BEGUN, reasons=reasons, aside=aside))
-    step = _carry_out(project, stage, ears)
-    step = attrs.evolve(step, reasons=reasons, aside=aside)
-    tell(step)
-    return [step]
+        if standing.state is State.DONE and record is not None and not self.force:
+            return self._told(
+                Step(stage=stage.name, what=KEPT, summary=record.summary, outputs=stage.outputs)
+            )
+        reasons = standing.reasons or (("it is run again as you asked",) if self.force else ())
+        self.tell(Step(stage=stage.name, what=BEGUN, reasons=reasons, aside=aside))
+        step = _carry_out(self.project, stage, self.ears)
+        return self._told(attrs.evolve(step, reasons=reasons, aside=aside))
+
+    def _told(self, step: Step) -> Step:
+        self.tell(step)
+        return step
 
 
 def _carry_out(project: Project, stage: Stage, ears: Ears) -> Step:
