@@ -62,14 +62,15 @@ def run(
 
     if keep_edits and replace_edits:
         raise ConfigError("--keep-edits", "given", "was given beside --replace-edits", "Give one of them.")
+    edits = KEEP if keep_edits else REPLACE if replace_edits else REFUSE
     project = _project(config)
     if dry_run:
         from routesdk.cli.project_table import print_estimates
         from routesdk.pipeline.project import estimate
 
-        print_estimates(estimate(project, start=start, until=until, force=force), as_json)
+        found = estimate(project, start=start, until=until, force=force, edits=edits)
+        print_estimates(found, project.config.oracle.max_usd, as_json)
         return
-    edits = KEEP if keep_edits else REPLACE if replace_edits else REFUSE
     _run(project, start, until, force=force, edits=edits, as_json=as_json)
 
 

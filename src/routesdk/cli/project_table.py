@@ -77,8 +77,8 @@ def _record(standing: Standing) -> dict[str, object]:
     }
 
 
-def print_estimates(estimates: tuple[Estimate, ...], as_json: bool) -> None:
-    """Print what a run would do, and what its calls would cost."""
+def print_estimates(estimates: tuple[Estimate, ...], max_usd: Decimal | None, as_json: bool) -> None:
+    """Print what a run would do, what its calls would cost, and the bound that the config sets."""
     from routesdk.pipeline.project import total_usd
 
     cost, most = total_usd(estimates)
@@ -106,6 +106,8 @@ def print_estimates(estimates: tuple[Estimate, ...], as_json: bool) -> None:
     )
     if spent:
         out.print(f"spent already: {_dollars(spent)}")
+    if max_usd is not None:
+        out.print(f"oracle.max_usd: a run stops before all calls together come to more than ${max_usd:f}")
     out.print("Costs are estimates: tokens in are counted in characters, tokens out are assumed.")
 
 

@@ -15,7 +15,8 @@ from routesdk.pipeline.project.answer import answer_config, unanswered
 from routesdk.pipeline.project.deed import Work
 from routesdk.pipeline.project.layout import Layout
 from routesdk.pipeline.project.plan import Project, Stage
-from routesdk.pipeline.project.standing import Standing, State, look, status
+from routesdk.pipeline.project.run import REFUSE, REPLACE, refuse_edits
+from routesdk.pipeline.project.standing import Standing, State, status
 from routesdk.types import EXACT
 
 
@@ -37,7 +38,12 @@ class Estimate:
 
 
 def estimate(
-    project: Project, *, start: str | None = None, until: str | None = None, force: bool = False
+    project: Project,
+    *,
+    start: str | None = None,
+    until: str | None = None,
+    force: bool = False,
+    edits: str = REFUSE,
 ) -> tuple[Estimate, ...]:
     """Say what a run would do, and estimate its calls; no call is made, and nothing in the folder changes.
 
@@ -49,23 +55,22 @@ def estimate(
         start: As for `run`.
         until: As for `run`.
         force: As for `run`.
+        edits: As for `run`.
 
     Raises:
+        EditedFilesError: As for `run`.
         RouteSDKError: What the run itself would raise before it makes a call.
         OSError: A file cannot be read.
     """
     found = []
-    standings = {each.stage.name: each for each in status(project)}
     span = project.span(start, until)
+    if edits == REFUSE:
+        refuse_edits(project, span)
     with tempfile.TemporaryDirectory(prefix="routesdk-dry-run-") as scratch:
         files = _Files(project, Path(scratch))
-        for at, stage in enumerate(span):
-            standing = standings[stage.name]
-            if at == 0 and standing.state is State.WAITING:
-                # What lies before the first stage is taken as it stands, so nothing is waited for.
-                standing = look(project, stage)
-            runs = _runs(standing, force)
-            calls, note = _calls(project, stage, files) if runs is not False else (None, "")
+        for standing in status(project, span):
+            runs = _runs(standing, force, edits)
+            calls, note = _calls(project, standing.stage, files) if runs is not False else (None, "")
             found.append(Estimate(standing=standing, runs=runs, calls=calls, note=note))
     return tuple(found)
 
@@ -85,7 +90,9 @@ def _sum(amounts: list[Decimal | None]) -> Decimal | None:
     return total
 
 
-def _runs(standing: Standing, force: bool) -> bool | None:
+def _runs(standing: Standing, force: bool, edits: str) -> bool | None:
+    if standing.state is State.EDITED:
+        return edits == REPLACE
     if standing.state is State.WAITING and not force:
         return None
     return force or standing.must_run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import attrs
@@ -50,18 +50,22 @@ class Standing:
         return self.state in (State.STALE, State.NEW, State.UNFINISHED, State.WAITING)
 
 
-def status(project: Project) -> tuple[Standing, ...]:
+def status(project: Project, stages: Sequence[Stage] | None = None) -> tuple[Standing, ...]:
     """Say of every stage how it stands; nothing is run or written.
 
     A stage behind one that is to be run waits: whether it must be run again
     shows when the earlier one has, for equal files are equal inputs.
+
+    Args:
+        project: The project.
+        stages: These stages alone, the others taken as they are; None for all.
 
     Raises:
         OSError: A file cannot be read.
         ConfigError: A record cannot be read, or the config names a part that there is not.
     """
     found: list[Standing] = []
-    for stage in project.stages:
+    for stage in project.stages if stages is None else stages:
         standing = look(project, stage)
         behind = _behind(stage, found)
         if behind and standing.state is State.DONE:
