@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -238,27 +239,27 @@ def test_a_budget_that_an_answer_could_exceed_stops_it(run: Command, tmp_path: P
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_at_a_terminal_lines_are_asked_for_edited_and_kept(tmp_path: Path) -> None:
-    terminal = _Terminal(tmp_path, "--history", "typed")
-    terminal.see("question> ")
-    terminal.type(f"{QUESTION}\n")
-    shown = terminal.see("estimate    ")
-    assert shown.count(QUESTION) == 1
-    terminal.see("question> ")
-    terminal.type("/hist\t")
-    terminal.see("/history")
-    terminal.type("\n")
-    terminal.see(f"1. {QUESTION} -> ")
-    terminal.see("question> ")
-    terminal.type("half a line")
-    terminal.see("half a line")
-    terminal.interrupt()
-    terminal.see("question> ")
-    terminal.type("/nonsense\n")
-    terminal.see("is not known")
-    terminal.see("question> ")
-    terminal.type("\x04")
+    with _Terminal(tmp_path, "--history", "typed") as terminal:
+        terminal.see("question> ")
+        terminal.type(f"{QUESTION}\n")
+        shown = terminal.see("estimate    ")
+        assert shown.count(QUESTION) == 1
+        terminal.see("question> ")
+        terminal.type("/hist\t")
+        terminal.see("/history")
+        terminal.type("\n")
+        terminal.see(f"1. {QUESTION} -> ")
+        terminal.see("question> ")
+        terminal.type("half a line")
+        terminal.see("half a line")
+        terminal.interrupt("question> ")
+        terminal.type("/nonsense\n")
+        terminal.see("is not known")
+        terminal.see("question> ")
+        terminal.type("\x04")
 
-    assert terminal.end() == 0
+        assert terminal.end() == 0
+
     assert (tmp_path / "typed").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "typed").read_text(encoding="utf-8").splitlines() == [
         QUESTION,
@@ -288,9 +289,9 @@ class _Terminal:
         os.close(theirs)
         self._rest = ""
 
-    def see(self, text: str) -> str:
+    def see(self, text: str, within_s: float = 20) -> str:
         """Wait for a text, and return what was shown up to it."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + within_s
         while text not in self._rest:
             ready, _, _ = select.select([self._ours], [], [], 0.2)
             if ready:
@@ -300,13 +301,26 @@ class _Terminal:
         return shown
 
     def type(self, text: str) -> None:
+        """Type a text."""
         os.write(self._ours, text.encode())
 
-    def interrupt(self) -> None:
-        os.kill(self._process.pid, signal.SIGINT)
+    def interrupt(self, text: str) -> None:
+        """Send what Ctrl-C sends, until a text is shown: between two keys, readline does not hear it."""
+        for _ in range(10):
+            os.kill(self._process.pid, signal.SIGINT)
+            with suppress(AssertionError):
+                self.see(text, within_s=2)
+                return
+        raise AssertionError(f"{text!r} is not shown after an interrupt")
 
     def end(self) -> int:
-        try:
-            return self._process.wait(timeout=20)
-        finally:
-            os.close(self._ours)
+        """Wait for its end, and return its exit code."""
+        return self._process.wait(timeout=20)
+
+    def __enter__(self) -> _Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)

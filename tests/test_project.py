@@ -251,6 +251,14 @@ def test_other_rows_than_the_oracles_are_refused(project: Path) -> None:
     assert open_project().needed == LINEAR
 
 
+@pytest.mark.parametrize("output", [".", "router/.."])
+def test_the_router_needs_a_folder_of_its_own(project: Path, output: str) -> None:
+    write_project(train=f'output = "{output}"')
+
+    with pytest.raises(ConfigError, match="names no folder of its own"):
+        open_project()
+
+
 def test_a_benchmark_without_rows_or_with_too_few_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from projects import LINEAR, contents, did, open_project, reasons, states, write_project
 from routesdk._lock import sole_writer
 from routesdk.errors import ConfigError, EditedFilesError
-from routesdk.pipeline.project import KEEP, REPLACE, record, run
+from routesdk.pipeline.project import KEEP, REPLACE, Step, record, run
 
 TRAIN = Path("data/splits/simpleqa_train.jsonl")
 ORACLE = Path("data/generated/oracle_dataset.jsonl")
@@ -166,6 +167,36 @@ def test_a_run_that_ends_while_it_moves_files_is_ended_by_the_next(
     assert did(run(open_project(), until="split"), "kept") == ("download", "split")
     assert states()["split"] == "done"
     assert all(whole[name] != now for name, now in contents("data/splits").items())
+
+
+def test_a_file_changed_while_a_run_is_under_way_is_not_written_over(project: Path) -> None:
+    write_project(oracle="test_share = 0.3")
+
+    def meddle(step: Step) -> None:
+        if (step.stage, step.what) == ("split", "done"):
+            ORACLE.write_text("mine\n", encoding="utf-8")
+
+    with pytest.raises(EditedFilesError):
+        run(open_project(), listen=meddle)
+
+    assert ORACLE.read_text("utf-8") == "mine\n"
+    assert (states()["split"], states()["oracle"]) == ("done", "changed by hand")
+
+
+def test_files_come_into_place_on_another_disk_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(train="seed = 3")
+    replace = Path.replace
+
+    def across(self: Path, target: Path) -> Path:
+        if ".routesdk/partial" in self.as_posix() and ".routesdk" not in Path(target).as_posix():
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", across)
+
+    assert did(run(open_project())) == ("train", "evaluate", "report")
+    assert set(states().values()) == {"done", "not needed"}
+    assert not list(Path("evaluation/results").glob(".*"))
 
 
 def test_a_stage_that_fails_leaves_the_last_good_files(

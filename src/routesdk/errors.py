@@ -441,7 +441,7 @@ class EditedFilesError(RouteSDKError):
 
     def __str__(self) -> str:
         return (
-            f"Nothing was run, for a run would write over what is not its own. {'. '.join(self.reasons)}. "
+            f"A run would write over what is not its own. {'. '.join(self.reasons)}. "
             "To go on from these files as they are: --keep-edits. To have them made anew, with yours put "
             "aside under another name: --replace-edits."
         )

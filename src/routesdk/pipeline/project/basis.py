@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from routesdk.config import OracleConfig, TrainConfig
 from routesdk.errors import RouteSDKError
 from routesdk.pipeline.prepare import FORM_VERSION, PROMPT_VERSION
 from routesdk.pipeline.project import plan
-from routesdk.pipeline.project.fact import Facts, digest, file_facts, part_fact, setting_facts
+from routesdk.pipeline.project.fact import FILE, Facts, file_facts, part_fact, setting_facts
 from routesdk.pipeline.project.plan import Project, Stage
 from routesdk.structure import unstructure
 from routesdk.types import PartConfig
@@ -139,7 +140,19 @@ def _written(train: TrainConfig) -> dict[str, str]:
 
 
 def _files(train: TrainConfig) -> dict[str, str]:
-    return file_facts(train.validation)
+    """Return facts about what training reads beside the oracle."""
+    named = {train.base_model, train.sft.base_model, train.trainer.options.get("base_model")}
+    bases = [Path(base) for base in named if isinstance(base, str) and Path(base).is_dir()]
+    return {
+        **file_facts(train.validation),
+        **{f"{FILE}{base.as_posix()}": _listing(base) for base in sorted(bases)},
+    }
+
+
+def _listing(folder: Path) -> str:
+    """Describe a base model by the names and sizes of its files: its bytes would take minutes to read."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return json.dumps([[file.relative_to(folder).as_posix(), file.stat().st_size] for file in files])
 
 
 def _evaluate(project: Project) -> dict[str, str]:
@@ -153,8 +166,3 @@ def _evaluate(project: Project) -> dict[str, str]:
         "prices": json.dumps(unstructure(config)["prices"], sort_keys=True),
         **_asked(project, config.oracle),
     }
-
-
-def present(stage: Stage) -> bool:
-    """Tell whether all that a stage writes is there."""
-    return all(digest(path) != "missing" for path in stage.outputs)

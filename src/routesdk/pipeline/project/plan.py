@@ -63,7 +63,8 @@ class Project:
         """Return the project that a config describes.
 
         Raises:
-            ConfigError: `train.data` names other rows than the pipeline's own oracle.
+            ConfigError: `train.data` names other rows than the pipeline's own oracle, or
+                `train.output` no folder.
             UnknownComponentError: There is no trainer of the name.
         """
         host, layout = host or PluginHost(), Layout.of(config)
@@ -72,6 +73,9 @@ class Project:
             problem = f"is not what the pipeline trains on, which is {layout.oracle.as_posix()}"
             fix = "Leave it out, or train on your own rows with `routesdk train`."
             raise ConfigError("train.data", ", ".join(map(str, data)), problem, fix)
+        if layout.router.name in ("", ".."):
+            problem = "names no folder of its own"
+            raise ConfigError("train.output", str(layout.router), problem, "Write router_checkpoints/mine.")
         host.find("trainer", config.train.trainer.name)
         return cls(
             config=config,

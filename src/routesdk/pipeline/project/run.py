@@ -83,7 +83,8 @@ def run(
         What was done with each stage.
 
     Raises:
-        EditedFilesError: Files were changed by hand, and it was not said what to do; nothing was run.
+        EditedFilesError: Files were changed by hand, and it was not said what to do: nothing was run,
+            or, where they were changed meanwhile, no more than the stages before them.
         ConfigError: A stage is unknown or not needed, the first comes after the last, files of
             earlier stages are missing, or another run is under way.
         RunStoppedError: Calls cannot go on; what is settled is kept.
@@ -115,9 +116,12 @@ def refuse_edits(project: Project, stages: Sequence[Stage]) -> None:
     found = [look(project, stage) for stage in stages]
     edited = [each for each in found if each.state is State.EDITED]
     if edited:
-        files = tuple(path.as_posix() for each in edited for path in each.edited)
-        reasons = tuple(f"{each.stage.name}: {'; '.join(each.reasons)}" for each in edited)
-        raise EditedFilesError(files, reasons)
+        raise _refused(edited)
+
+
+def _refused(edited: Sequence[Standing]) -> EditedFilesError:
+    files = tuple(path.as_posix() for each in edited for path in each.edited)
+    return EditedFilesError(files, tuple(f"{each.stage.name}: {'; '.join(each.reasons)}" for each in edited))
 
 
 def _require(project: Project, stages: Sequence[Stage]) -> None:
@@ -154,6 +158,9 @@ class _Run:
         standing = look(self.project, stage)
         aside: tuple[Path, ...] = ()
         if standing.state is State.EDITED:
+            if self.edits == REFUSE:
+                # It was changed while this run was under way: what was said of others holds for it too.
+                raise _refused([standing])
             if self.edits == KEEP:
                 return self._told(_keep(self.project, stage, standing))
             aside = _put_aside(standing.edited)

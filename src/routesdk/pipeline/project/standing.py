@@ -95,7 +95,7 @@ def look(project: Project, stage: Stage) -> Standing:
         )
     if record is None:
         if memory.partial(stage.name).is_dir():
-            reasons: tuple[str, ...] = ("it was begun, and never came to its end; the next run goes on",)
+            reasons: tuple[str, ...] = ("it was begun, and has not come to its end; the next run goes on",)
             return Standing(stage=stage, state=State.UNFINISHED, reasons=reasons)
         return Standing(stage=stage, state=State.NEW)
     return _compared(stage, record, facts_of(project, stage), begun=memory.partial(stage.name).is_dir())
