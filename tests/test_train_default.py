@@ -47,9 +47,16 @@ def _renamed(row: Example, name: str) -> Example:
     return attrs.evolve(row, query=Query(f"In {name}: {row.query.text}"))
 
 
-def run(tools: Path, data: Path, output: Path) -> subprocess.CompletedProcess[str]:
+def run(tools: Path, data: Path, output: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(tools / "train_default.py"), "--skip-transfer", "--output", str(output)],
+        [
+            sys.executable,
+            str(tools / "train_default.py"),
+            "--skip-transfer",
+            *options,
+            "--output",
+            str(output),
+        ],
         env={**os.environ, "ROUTESDK_DATA": str(data)},
         capture_output=True,
         text=True,
@@ -72,7 +79,11 @@ def test_it_writes_a_router_that_loads_and_binds(written: Path) -> None:
     pair = shared_sets.PAIRS[0]
     router = Router.from_pretrained(written, medium=pair.medium, large=pair.large)
 
-    assert router.route("Name fact 3 about opera?").notices == ()
+    assert router.shift is not None
+    rows = [_renamed(row, "simpleqa").query for row in make_examples(200)]
+    told = [decision.notices for decision in router.route_batch(rows)]
+    assert told.count(()) >= 0.9 * len(rows)
+    assert set(told) <= {(), (router.shift.notice,)}
     assert router.operating_point.large_share == pytest.approx(1 / 3, abs=0.01)
 
 
@@ -88,6 +99,42 @@ def test_the_card_has_every_pair_with_intervals_and_its_sources(written: Path) -
     assert all(each.low <= each.value <= each.high for each in evidence.metrics if each.low is not None)
     assert [source.name for source in evidence.sources] == [each.name for each in shared_sets.SETS]
     assert evidence.command == "python tools/train_default.py"
+
+
+def test_the_card_says_how_often_familiar_queries_are_called_unlike(written: Path) -> None:
+    import shared_sets
+
+    manifest = read_checkpoint(written).manifest
+    alarms = {each.dataset: each for each in manifest.evidence.metrics if each.method == "shift score"}
+    router = Router.from_pretrained(written)
+
+    assert set(alarms) == {each.name for each in shared_sets.SETS}
+    assert manifest.shift is not None
+    assert manifest.shift.false_alarm == 0.05
+    assert "at most 5%" in (written / "README.md").read_text(encoding="utf-8")
+    assert any("unlike" in each for each in router.route("SELECT a, b FROM t WHERE c = 1;").notices)
+
+
+def test_a_shift_score_alone_changes_nothing_else(
+    written: Path, tools: Path, data: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "default"
+    plain = attrs.evolve(Router.from_pretrained(written), shift=None)
+    plain.save_pretrained(again)
+    before = read_checkpoint(again).manifest
+
+    done = run(tools, data, again, "--only-shift")
+
+    assert done.returncode == 0, done.stderr
+    after = read_checkpoint(again).manifest
+    assert before.shift is None
+    assert after.shift == read_checkpoint(written).manifest.shift
+    changed = attrs.evolve(
+        after, shift=None, files=before.files, model_folder=before.model_folder, checksum=before.checksum
+    )
+    assert changed == before
+    weights = [next(folder.glob("model-*/linear.safetensors")).read_bytes() for folder in (written, again)]
+    assert weights[0] == weights[1]
 
 
 def test_hashes_are_of_the_train_rows_and_of_no_test_row(written: Path, data: Path) -> None:

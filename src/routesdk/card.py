@@ -111,8 +111,8 @@ def _shift(manifest: Manifest) -> str:
     return (
         "## What looks unlike what it learned from\n\n"
         f"A decision says so where a query does not look like {sets} ({record.rows:,} rows). Of new queries "
-        f"like those, in whatever mix, at most {record.false_alarm:.0%} are falsely called unlike. Only looks "
-        "are compared: a query that looks familiar may still be about something new."
+        f"like those, in whatever mix, at most {record.false_alarm:.0%} are falsely called unlike. Looks "
+        "alone are compared: a query that looks familiar may still be about something new."
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from routesdk.config import MappingConfig
+from routesdk.monotone import MonotoneMap
 from routesdk.structure import structure, unstructure
 from routesdk.types import FrozenMapping, OperatingPoint, Policy, Tier, frozen
 
@@ -125,16 +126,46 @@ class Evidence:
 
 
 @attrs.frozen(kw_only=True)
-class Calibration:
-    """What a policy model that keeps no reference rows needs for operating points.
+class Recalibration:
+    """What `Router.calibrate` found on rows with outcomes: maps that only climb, and what they are from.
+
+    They hold for the models that the tiers were bound to, and for the matrix that was in force.
 
     Attributes:
-        policy_gains: Policy → mean gain of each step on calibration rows.
-        gain_quantiles: For each step, gains at 101 evenly spaced quantiles.
+        rows: How many rows.
+        target: What was asked for, such as `large share 0.3`.
+        base: Maps P(correct) of the cheapest tier; None where the policy model knows policies alone.
+        gains: Map the expected gain of each step.
+        confidence: Maps the confidence of decisions.
+        gain_quantiles: For each step, recalibrated gains of the rows at 101 evenly spaced
+            quantiles: what `large_share` refers to from then on.
+        notes: What was warned of.
+    """
+
+    rows: int
+    target: str
+    base: MonotoneMap | None = None
+    gains: tuple[MonotoneMap, ...]
+    confidence: MonotoneMap
+    gain_quantiles: tuple[tuple[float, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Calibration:
+    """What operating points need beside the policy model.
+
+    Attributes:
+        policy_gains: Policy → mean gain of each step on calibration rows, for a policy
+            model that knows policies alone.
+        gain_quantiles: For each step, gains at 101 evenly spaced quantiles, for a policy
+            model that keeps no reference rows.
+        recalibration: What `Router.calibrate` found; None where nobody did.
     """
 
     policy_gains: Mapping[str, tuple[float, ...]] = attrs.field(factory=FrozenMapping, converter=frozen)
     gain_quantiles: tuple[tuple[float, ...], ...] = ()
+    recalibration: Recalibration | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -122,7 +122,9 @@ def load_router(
         bound=bound,
         mapping=merge_mapping(manifest.mapping, mapping, matrix_record.name, policies),
         point=_loaded_point(manifest.operating_point, large_share, bound != was_bound),
-        calibration=manifest.calibration,
+        calibration=_calibration(
+            manifest.calibration, bound == was_bound and matrix_record == manifest.matrix
+        ),
         evidence=manifest.evidence,
         training_hashes=lambda: hashes,
         shift=shift,
@@ -183,6 +185,11 @@ def _policies(checkpoint: Checkpoint, record: PartRecord, host: PluginHost) -> t
                 f"Install {record.distribution} {record.version} again, or give a matrix by name.",
             )
     return found
+
+
+def _calibration(saved: Calibration, same: bool) -> Calibration:
+    """Drop what was fitted to outcomes of other models, or to policies of another matrix."""
+    return saved if same else attrs.evolve(saved, recalibration=None)
 
 
 def _loaded_point(saved: OperatingPoint, large_share: float | None, rebound: bool) -> OperatingPoint | float:

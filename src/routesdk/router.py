@@ -14,6 +14,7 @@ import attrs
 from routesdk._consult import consult
 from routesdk.answering import Answering
 from routesdk.binding import check_point, swapped_tiers
+from routesdk.calibrating import Calibrating
 from routesdk.catalogue import Catalogue
 from routesdk.config import MappingConfig, PriceConfig, RouterConfig
 from routesdk.errors import ConfigError, PredictionError
@@ -61,7 +62,7 @@ class PartNames:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Router(Variation, Answering):
+class Router(Variation, Calibrating, Answering):
     """A policy model, a matrix, an operating point and a mapping: query in, decision out.
 
     Immutable, and safe to share between threads; the `with_…` methods return
@@ -77,7 +78,7 @@ class Router(Variation, Answering):
         observers: Told of every decision and answer, beside the host's.
         backends: How models are reached; never saved.
         fallback: Models to ask in turn where the chosen one gives no answer; never saved.
-        calibration: Needed where the policy model keeps no reference rows.
+        calibration: What operating points need beside the policy model, and what `calibrate` found.
         evidence: What the model card says.
         names: How to build the parts again, for checkpoints.
         training_hashes: Reads the sorted 64-bit hashes of the normalised
@@ -123,7 +124,7 @@ class Router(Variation, Answering):
                 "Use the same names.",
             )
         check_point(self.operating_point, len(names) - 1)
-        scorer = Scorer.of(self.matrix, self.calibration.policy_gains)
+        scorer = Scorer.of(self.matrix, self.calibration.policy_gains, self.calibration.recalibration)
         object.__setattr__(self, "_scorer", scorer)
         object.__setattr__(self, "_shares", ShareFinder(scorer, self.policy_model, self.calibration))
         object.__setattr__(self, "_costs", CostEstimator(self.mapping.catalogue))
@@ -410,7 +411,7 @@ class Router(Variation, Answering):
             policy=policy,
             tier=self._scorer.tiers[tier],
             model=choice.model,
-            confidence=prediction.values[index],
+            confidence=self._scorer.confidence(prediction.values[index]),
             prediction=prediction,
             operating_point=point,
             trace=choice.trace,

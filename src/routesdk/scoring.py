@@ -18,7 +18,7 @@ from routesdk.types.prediction import SUM_TOLERANCE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from routesdk.manifest import Calibration
+    from routesdk.manifest import Calibration, Recalibration
     from routesdk.protocols import Matrix, PolicyModel
 
 NEVER = 2.0
@@ -42,6 +42,7 @@ class Scorer:
         by_tier: For each tier, the indices of the policies it serves.
         policy_gains: Policy → mean gain of each step on calibration rows; needed
             only where a policy model knows policies alone.
+        recalibration: What gains and confidences are mapped by; None for nothing.
     """
 
     policies: tuple[Policy, ...]
@@ -49,14 +50,20 @@ class Scorer:
     table: NDArray[np.float64]
     by_tier: tuple[tuple[int, ...], ...]
     policy_gains: Mapping[str, tuple[float, ...]]
+    recalibration: Recalibration | None = None
 
     @classmethod
-    def of(cls, matrix: Matrix, policy_gains: Mapping[str, tuple[float, ...]] | None = None) -> Scorer:
+    def of(
+        cls,
+        matrix: Matrix,
+        policy_gains: Mapping[str, tuple[float, ...]] | None = None,
+        recalibration: Recalibration | None = None,
+    ) -> Scorer:
         """Lay out a matrix as a table.
 
         Raises:
             ConfigError: The matrix gives a policy that it does not list, or
-                leaves a tier without any policy.
+                leaves a tier without any policy; or the recalibration is of other tiers.
         """
         policies, tiers = matrix.policies, matrix.tiers
         names = [policy.name for policy in policies]
@@ -78,12 +85,16 @@ class Scorer:
                 raise ConfigError(
                     "matrix.policies", tier, "is a tier that no policy has", "Give each tier a policy."
                 )
+        if recalibration is not None and len(recalibration.gains) != len(tiers) - 1:
+            problem = f"maps {len(recalibration.gains)} steps where {len(tiers)} tiers have {len(tiers) - 1}"
+            raise ConfigError("calibration.recalibration", "given", problem, "Calibrate the router again.")
         return cls(
             policies=policies,
             tiers=tiers,
             table=np.array(rows),
             by_tier=by_tier,
             policy_gains=dict(policy_gains or {}),
+            recalibration=recalibration,
         )
 
     def score(self, batch: PredictionBatch, size: int, name: str) -> list[Prediction]:
@@ -104,7 +115,7 @@ class Scorer:
             values = self._valid(self._ordered(batch, names, name), len(names), size, name)
             gains = values @ self._gain_table(name)
             return [
-                Prediction(names, tuple(row), (), tuple(step_gains), True)
+                Prediction(names, tuple(row), *self._mapped((), tuple(step_gains)), True)
                 for row, step_gains in zip(values.tolist(), gains.tolist(), strict=True)
             ]
         if batch.grades is not None and batch.grades.shape[2:] != (len(self.tiers), len(GRADES)):
@@ -117,8 +128,30 @@ class Scorer:
         for row in (cells @ self.table).tolist():
             correct = tuple(row[split:])
             steps = tuple([dearer - cheaper for cheaper, dearer in itertools.pairwise(correct)])
+            if self.recalibration is not None:
+                correct, steps = self._mapped(correct, steps)
             predictions.append(Prediction(names, tuple(row[:split]), correct, steps))
         return predictions
+
+    def confidence(self, probability: float) -> float:
+        """Return the calibrated confidence in a decided policy of this probability."""
+        maps = self.recalibration
+        return probability if maps is None else maps.confidence(min(max(probability, 0.0), 1.0))
+
+    def _mapped(
+        self, correct: tuple[float, ...], steps: tuple[float, ...]
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Map gains, and P(correct) so that it fits them: the cheapest tier's, then a gain more each step."""
+        maps = self.recalibration
+        if maps is None:
+            return correct, steps
+        gains = tuple([each(gain) for each, gain in zip(maps.gains, steps, strict=True)])
+        if not correct or maps.base is None:
+            return correct, gains
+        chances = [maps.base(correct[0])]
+        for gain in gains:
+            chances.append(min(max(chances[-1] + gain, 0.0), 1.0))
+        return tuple(chances), gains
 
     def gains(self, batch: PredictionBatch, name: str) -> NDArray[np.float64]:
         """Return (n, tiers - 1) expected gains of each step between neighbouring tiers."""
@@ -284,6 +317,10 @@ class ShareFinder:
 
     def _reference_gains(self) -> NDArray[np.float64]:
         name = type(self._policy_model).__name__
+        again = self._calibration.recalibration
+        if again is not None:
+            # Rows of one's own say more about one's shares than those of the training mix.
+            return np.array(again.gain_quantiles).T
         reference = consult(name, self._policy_model.reference)
         if reference is not None and not isinstance(reference, PredictionBatch):
             problem = f"`reference` returned {type(reference).__name__}, not a PredictionBatch or None"

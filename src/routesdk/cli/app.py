@@ -11,8 +11,10 @@ import typer
 import routesdk
 from routesdk.cli import (
     ask,
+    calibrate,
     chat,
     checkpoint,
+    evaluate,
     judge,
     leak,
     oracle,
@@ -44,6 +46,8 @@ app.command("leak-check")(leak.leak_check)
 app.command("prepare")(training.prepare)
 app.command("train")(training.train)
 app.command("compare")(training.compare)
+app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("merge")(checkpoint.merge)
 app.command("push")(checkpoint.push)
 app.add_typer(plugins.app, name="plugins")

@@ -15,20 +15,19 @@ from routesdk.report.block import (
     number_columns,
     paragraph,
     section,
+    spoken,
     table,
 )
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
 from routesdk.report.summary import stacked
 from routesdk.report.text import between, count, level_text, percent, sentence
 
-_UNITS = {"share": "share", "usd": "usd", "points": "points"}
-
 
 def shift(evaluation: Evaluation) -> Markup:
     """Say how many rows look unlike what the router learned from."""
     found = evaluation.shift
     heading = "Are these rows like what it learned from?"
-    note = paragraph(sentence(found.note)) if found.note else NOTHING
+    note = paragraph(spoken(sentence(found.note))) if found.note else NOTHING
     if found.share is None:
         unknown = "The checkpoint cannot tell." if not found.note else ""
         return section("shift", heading, paragraph(unknown) if unknown else NOTHING, note)
@@ -66,12 +65,9 @@ def _metric_table(evaluation: Evaluation, group: str, columns: list[Column]) -> 
 
 
 def _metric_row(metric: Metric) -> Row:
-    unit = _UNITS.get(metric.unit, "")
-    name: Content = metric.name
-    if metric.unit == "usd":
-        name = f"{metric.name}, of 1,000 queries"
-    note: Content = sentence(metric.note) if metric.note else ""
-    return Row(cells=(name, stacked(metric.interval, unit), metric.better, note))
+    # One query's cost stands here, and that of a thousand in the headline table.
+    unit = "each" if metric.unit == "usd" else metric.unit
+    return Row(cells=(metric.name, stacked(metric.interval, unit), metric.better, sentence(metric.note)))
 
 
 def provenance(evaluation: Evaluation) -> Markup:
@@ -116,4 +112,6 @@ def left_out_text(ids: tuple[str, ...], most: int = 5) -> str:
 def _notes(evaluation: Evaluation) -> Markup:
     if not evaluation.notes:
         return NOTHING
-    return join((element("h3", "What to keep in mind"), bullets(sentence(each) for each in evaluation.notes)))
+    return join(
+        (element("h3", "What to keep in mind"), bullets(spoken(sentence(each)) for each in evaluation.notes))
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import attrs
 
 from routesdk.report.drawing import Plot, draw, legend
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
+
+_COMMAND = re.compile("`([^`\n]+)`")
 
 _LONGEST_QUOTE = 600
 """Characters of a query or a reason that are shown."""
@@ -19,7 +22,7 @@ class Column:
 
     Attributes:
         heading: What it holds, with its unit.
-        kind: `number`, `words` for a few of them, or `text` for sentences.
+        kind: `number`, `words` for a few of them, `text` for sentences, or `long` for some of them.
     """
 
     heading: str
@@ -118,6 +121,12 @@ def shortened(text: str, limit: int = _LONGEST_QUOTE) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit].rstrip()}… ({len(text) - limit:,} more characters)"
+
+
+def spoken(text: str) -> Markup:
+    """Write our own sentences, in which commands stand between backticks."""
+    parts = _COMMAND.split(text)
+    return join(code(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def code(text: str) -> Markup:

@@ -10,7 +10,15 @@ import numpy as np
 
 from routesdk.errors import ConfigError
 from routesdk.shift.reading import plain, runs, shape, surprise
-from routesdk.shift.score import DEFAULT_FALSE_ALARM, DIMENSIONS, ShiftScore, ShiftSource, least_rows
+from routesdk.shift.score import (
+    DECIMALS,
+    DEFAULT_FALSE_ALARM,
+    DIMENSIONS,
+    ShiftScore,
+    ShiftSource,
+    least_rows,
+    squared,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,9 +101,9 @@ def _fit(name: str, texts: list[str], folds: Integers, false_alarm: float, seed:
         others = np.flatnonzero(folds != fold)
         table, step = _table([hashed[at] for at in others])
         seen[inside] = surprise([data[at] for at in inside], table[:, None], _BITS) * step
-    rows = np.hstack([seen, shapes])
+    rows = np.hstack([shapes, seen])
     centre, factor, offset = _groups(rows, seed)
-    distances = np.sort(_distances(rows, centre, factor, offset))
+    distances = np.sort(_distances(rows, centre, factor, offset).round(DECIMALS))
     kept = np.linspace(0, len(distances) - 1, min(_REFERENCE, len(distances))).round().astype(np.int64)
     table, step = _table(hashed)
     return _Fitted(
@@ -156,5 +164,5 @@ def _squares(rows: Floats, middles: Floats) -> Floats:
 
 
 def _distances(rows: Floats, centre: Floats, factor: Floats, offset: Floats) -> Floats:
-    moved = np.einsum("gij,rgj->rgi", factor, rows[:, None, :] - centre)
-    return np.asarray(((moved**2).sum(axis=2) + offset).min(axis=1))
+    moved = np.einsum("gij,rgj->rig", factor, rows[:, None, :] - centre)
+    return np.asarray((squared(moved) + offset).min(axis=1))

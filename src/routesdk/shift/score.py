@@ -25,7 +25,11 @@ SHIFT_NOTICE = "unlike what this router learned from"
 """How the notice of a decision begins whose query's score passes the threshold."""
 
 DIMENSIONS = SHAPES + 1
-"""Numbers that one set's view of a text consists of: how surprising its bytes are, and its shape."""
+"""Numbers that one set's view of a text consists of: its shape, and how surprising its bytes are."""
+
+
+DECIMALS = 6
+"""Decimals of a distance: texts of one shape are equally far, however a sum was rounded on the way."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +65,8 @@ class ShiftScore:
         table: (2 ** bits, sources) how surprising each run of bytes is, in units of `step`.
         step: (sources,) nats that one unit of `table` is worth.
         centre: (groups, `DIMENSIONS`) middles of the Gaussians.
-        factor: (groups, `DIMENSIONS`, `DIMENSIONS`) that makes their spread one in all directions.
+        factor: (groups, `DIMENSIONS`, `DIMENSIONS`) that makes their spread one in all directions;
+            lower triangular, so that its last row is about surprise once the shape is known.
         offset: (groups,) added to squared distances: how wide and how rare a group is.
         group_source: (groups,) which source a group belongs to; ascending.
         reference: For each source, ascending, the distances of its rows.
@@ -94,13 +99,15 @@ class ShiftScore:
         # One product gives the coordinates in every group: each reads its source's surprise, and the shape.
         whole = np.zeros((groups, DIMENSIONS, count + SHAPES))
         whole[np.arange(groups), :, self.group_source] = (
-            self.factor[:, :, 0] * self.step[self.group_source][:, None]
+            self.factor[:, :, -1] * self.step[self.group_source][:, None]
         )
-        whole[:, :, count:] = self.factor[:, :, 1:]
+        whole[:, :, count:] = self.factor[:, :, :-1]
         moved = np.einsum("gij,gj->gi", self.factor, self.centre)
         object.__setattr__(self, "_bits", len(self.table).bit_length() - 1)
-        object.__setattr__(self, "_map", np.ascontiguousarray(whole.reshape(-1, count + SHAPES)))
-        object.__setattr__(self, "_shift", moved.ravel())
+        # Coordinate by coordinate, so that sums over them run along whole rows.
+        by_coordinate = np.ascontiguousarray(whole.transpose(1, 0, 2))
+        object.__setattr__(self, "_map", by_coordinate.reshape(-1, count + SHAPES))
+        object.__setattr__(self, "_shift", moved.T.ravel())
         object.__setattr__(self, "_firsts", np.searchsorted(self.group_source, np.arange(count)))
         object.__setattr__(self, "_ranked", tuple(each.tolist() for each in self.reference))
 
@@ -114,7 +121,7 @@ class ShiftScore:
         """What a decision says of a query whose score reaches the threshold."""
         return (
             f"{SHIFT_NOTICE} (shift score of {self.threshold:g} or more, as at most "
-            f"{self.false_alarm:.2g} of queries like those have)"
+            f"{100 * self.false_alarm:.3g} % of queries like those have)"
         )
 
     def with_false_alarm(self, false_alarm: float) -> ShiftScore:
@@ -134,9 +141,9 @@ class ShiftScore:
         data = [plain(text) for text in texts]
         shapes = np.array([shape(text, each) for text, each in zip(texts, data, strict=True)])
         seen = np.hstack([surprise(data, self.table, self._bits), shapes])
-        moved = seen @ self._map.T - self._shift
-        distances = (moved * moved).reshape(len(texts), -1, DIMENSIONS).sum(axis=2) + self.offset
-        nearest = np.minimum.reduceat(distances, self._firsts, axis=1)
+        moved = (seen @ self._map.T - self._shift).reshape(len(texts), DIMENSIONS, -1)
+        distances = squared(moved) + self.offset
+        nearest = np.minimum.reduceat(distances, self._firsts, axis=1).round(DECIMALS)
         ranks = [
             self._share(np.searchsorted(known, nearest[:, at]), len(known))
             for at, known in enumerate(self.reference)
@@ -151,13 +158,12 @@ class ShiftScore:
         seen = np.array([*[each / len(rows) for each in sums], *shape(text, data)])
         moved = self._map.dot(seen)
         moved -= self._shift
-        moved *= moved
-        distances = np.add.reduce(moved.reshape(-1, DIMENSIONS), axis=1)
+        distances = squared(moved.reshape(DIMENSIONS, -1))
         distances += self.offset
         nearest = np.minimum.reduceat(distances, self._firsts).tolist()
         return min(
             [
-                bisect_left(known, distance) / (len(known) + 1)
+                bisect_left(known, round(distance, DECIMALS)) / (len(known) + 1)
                 for known, distance in zip(self._ranked, nearest, strict=True)
             ]
         )
@@ -183,6 +189,18 @@ class ShiftScore:
     @staticmethod
     def _share(below: NDArray[np.int64], rows: int) -> NDArray[np.float64]:
         return np.asarray(below / (rows + 1))
+
+
+def squared(moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the squared length of coordinates, (..., `DIMENSIONS`, groups), which are overwritten.
+
+    The last one counts where a text surprises more than others of its shape do, and not
+    where it surprises less: nobody needs to be told of what is all too familiar.
+    """
+    last = moved[..., -1, :]
+    np.maximum(last, 0.0, out=last)
+    np.multiply(moved, moved, out=moved)
+    return np.asarray(np.add.reduce(moved, axis=-2))
 
 
 def least_rows(false_alarm: float) -> int:

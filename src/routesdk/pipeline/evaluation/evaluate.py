@@ -11,10 +11,11 @@ import attrs
 import numpy as np
 
 from routesdk.errors import ConfigError, MetricError
+from routesdk.metrics import Interval
 from routesdk.metrics._input import whole_number
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES
 from routesdk.pipeline.evaluation.admission import Admitted, admit
-from routesdk.pipeline.evaluation.basis import Cost, DataFile, ShiftFigures
+from routesdk.pipeline.evaluation.basis import Cost, DataFile
 from routesdk.pipeline.evaluation.chart import draw_curves, operating_figures, reliability, risk_coverage
 from routesdk.pipeline.evaluation.detail import Perturbation
 from routesdk.pipeline.evaluation.drawing import (
@@ -26,6 +27,7 @@ from routesdk.pipeline.evaluation.drawing import (
 )
 from routesdk.pipeline.evaluation.figures import ROUTER, Evaluation, Line, Metric
 from routesdk.pipeline.evaluation.grouping import (
+    Parting,
     breakdowns,
     cells,
     confusion_table,
@@ -40,13 +42,14 @@ from routesdk.pipeline.evaluation.mistake import row_results, worst_mistakes
 from routesdk.pipeline.evaluation.origin import provenance
 from routesdk.pipeline.evaluation.perturbation import PERTURBATIONS, Change
 from routesdk.pipeline.evaluation.pricing import price_rows
-from routesdk.pipeline.evaluation.stability import Draws, decide_again, latency, reasonings
+from routesdk.pipeline.evaluation.stability import Draws, decide_again, latency, reasonings, shift
 from routesdk.pipeline.evaluation.verdict import Case, find_verdict
 from routesdk.pipeline.payoff.figures import ACCURACY
 from routesdk.pipeline.payoff.sampling import Samples
 from routesdk.pipeline.payoff.scored import set_beside
 from routesdk.pipeline.payoff.yardstick import constants
 from routesdk.router import Router
+from routesdk.shift import SHIFT_NOTICE
 from routesdk.types import Example
 
 DEFAULT_TIMED = 200
@@ -59,8 +62,6 @@ DEFAULT_MISTAKES = 5
 """Mistakes of each kind that are shown."""
 
 _CELL_EXAMPLES = 3
-
-_NO_SHIFT = "the checkpoint carries no shift score"
 
 
 def evaluate(
@@ -81,8 +82,8 @@ def evaluate(
 ) -> Evaluation:
     """Judge a router on rows that it did not learn from, beside every baseline.
 
-    All figures are read off the same resamples, so that differences are paired. The tier that the
-    operating point picked counts: rules and policy maps belong to whoever deploys a router.
+    All figures come from the same resamples, so that differences are paired. The tier that the operating
+    point picked counts: rules and policy maps belong to whoever deploys a router.
 
     Args:
         router: Its tiers are bound to models whose outcomes are on the rows.
@@ -100,8 +101,8 @@ def evaluate(
         date: When, as YYYY-MM-DD.
 
     Raises:
-        ConfigError: There are no rows, an id stands twice, rows lack outcomes of the tiers' models, the
-            router carries no hashes of what it learned from, or a number is out of range.
+        ConfigError: There are no rows, or two with one id; none has outcomes of the tiers' models; the
+            router carries no hashes of what it learned from; or a number is out of range.
         LeakError: The router learned from rows; it names them.
         MetricError: Resamples are no whole number of 1 or more.
         PredictionError: The policy model fails, or an expected gain is not finite.
@@ -109,14 +110,13 @@ def evaluate(
     _check_counts(resamples, timed=timed, reasons=reasons, mistakes=mistakes)
     admitted = admit(router, examples, name)
     material, batch_s = _decide(router, admitted)
-    draws = Draws(resamples=resamples, seed=seed)
-    stable = decide_again(material, perturbations, draws)
+    rows, draws = material.rows, Draws(resamples=resamples, seed=seed)
+    stable, robustness = decide_again(material, perturbations, draws)
     found = _measured(material, draws, topics)
-    rows = material.rows
     return attrs.evolve(
         found,
         left_out=admitted.left_out,
-        metrics=(*found.metrics, *_robustness(stable)),
+        metrics=(*found.metrics, *_robustness(stable, robustness)),
         mistakes=worst_mistakes(material, mistakes),
         perturbations=stable,
         reasonings=reasonings(material, reasons, draws),
@@ -149,12 +149,7 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
     """Read everything that resamples bound off the same draws."""
     resamples, seed = draws.resamples, draws.seed
     parted = partings(material, topics=topics)
-    statistics = {
-        **line_statistics(material),
-        **router_statistics(material),
-        **group_statistics(material, parted),
-    }
-    samples = Samples.draw(statistics, len(material), resamples=resamples, seed=seed)
+    samples = _draw(material, parted, draws)
     curves, bins, risks = draw_curves(material, resamples=resamples, seed=seed)
     headline = lines(material, samples)
     cost = _cost(material, samples)
@@ -179,7 +174,7 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
         reasonings=None,
         latency=None,
         cost=cost,
-        shift=ShiftFigures(share=None, expected=None, threshold=None, note=_NO_SHIFT),
+        shift=shift(material, draws),
         targets=targets(material, samples),
         provenance=provenance(material.router, (), name=""),
         notes=(),
@@ -187,6 +182,15 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
         seed=seed,
         results=row_results(material),
     )
+
+
+def _draw(material: Material, parted: Sequence[Parting], draws: Draws) -> Samples:
+    statistics = {
+        **line_statistics(material),
+        **router_statistics(material),
+        **group_statistics(material, parted),
+    }
+    return Samples.draw(statistics, len(material), resamples=draws.resamples, seed=draws.seed)
 
 
 def _case(material: Material, samples: Samples, headline: Sequence[Line], cost: Cost) -> Case:
@@ -227,18 +231,32 @@ def _cost(material: Material, samples: Samples) -> Cost:
     )
 
 
-def _robustness(stable: Iterable[Perturbation]) -> tuple[Metric, ...]:
-    return tuple(
-        Metric(
-            key=f"same_tier_{each.name}",
-            name=f"same tier under {each.name}",
-            group="robustness",
-            interval=each.same_tier,
-            unit="share",
-            better="higher",
-            note=f"{each.rows:,} questions that it changes",
-        )
-        for each in stable
+def _robustness(stable: Iterable[Perturbation], mean: Interval | None) -> tuple[Metric, ...]:
+    if mean is None:
+        return ()
+    whole = Metric(
+        key="robustness",
+        name="same tier in other words",
+        group="robustness",
+        interval=mean,
+        unit="share",
+        better="higher",
+        note="averaged over the wordings",
+    )
+    return (
+        whole,
+        *(
+            Metric(
+                key=f"same_tier_{each.name}",
+                name=f"same tier under {each.name}",
+                group="robustness",
+                interval=each.same_tier,
+                unit="share",
+                better="higher",
+                note=f"{each.rows:,} questions that it changes",
+            )
+            for each in stable
+        ),
     )
 
 
@@ -261,6 +279,12 @@ def _notes(material: Material, admitted: Admitted) -> tuple[str, ...]:
             f"rules or the policy map sent {elsewhere:,} of the calls to another model than the tier's; "
             "they are left out here"
         )
-    noticed = Counter(notice for each in material.decisions for notice in each.notices)
+    # How many rows look unlike what was learned from has a place of its own.
+    noticed = Counter(
+        notice
+        for each in material.decisions
+        for notice in each.notices
+        if not notice.startswith(SHIFT_NOTICE)
+    )
     found += [f"{count:,} decisions say: {notice}" for notice, count in noticed.most_common(5)]
     return tuple(found)
