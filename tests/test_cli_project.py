@@ -76,6 +76,7 @@ def test_a_run_goes_from_start_to_report(command: Command) -> None:
     for name in FILES:
         assert Path(name).stat().st_size > 0
     assert "`routesdk run` has nothing to do" in command("status").out
+    assert "again with: `routesdk run`" in Path("evaluation/results/report.md").read_text("utf-8")
     again = command("run", "--json")
     assert [each["what"] for each in again.rows[0]["stages"]] == ["kept"] * 6  # type: ignore[attr-defined]
 

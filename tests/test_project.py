@@ -245,10 +245,16 @@ def test_a_test_part_that_was_made_beforehand_is_taken(
 def test_other_rows_than_the_oracles_are_refused(project: Path) -> None:
     write_project(train='data = ["mine.jsonl"]')
 
-    with pytest.raises(ConfigError, match="train on your own rows with `routesdk train`"):
+    with pytest.raises(ConfigError, match="use your own rows with `routesdk train`"):
         open_project()
-    write_project(train='data = ["data/generated/oracle_dataset.jsonl"]')
-    assert open_project().needed == LINEAR
+    write_project(more='data = ["mine.jsonl"]')
+    with pytest.raises(ConfigError, match="use your own rows with `routesdk evaluate`"):
+        open_project()
+    write_project(
+        train='data = ["data/generated/oracle_dataset.jsonl"]',
+        more='data = ["data/generated/test_outcomes.jsonl"]\nformat = "md"',
+    )
+    assert set(states().values()) == {"done", "not needed"}
 
 
 @pytest.mark.parametrize("output", [".", "router/.."])

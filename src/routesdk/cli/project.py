@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +72,8 @@ def run(
         found = estimate(project, start=start, until=until, force=force, edits=edits)
         print_estimates(found, project.config.oracle.max_usd, as_json)
         return
-    _run(project, start, until, force=force, edits=edits, as_json=as_json)
+    wish = _Wish(start=start, until=until, force=force, edits=edits, command=_again(config))
+    _run(project, wish, as_json=as_json)
 
 
 def status(config: Path = _CONFIG, as_json: bool = _JSON) -> None:
@@ -92,9 +94,23 @@ def _project(config: Path) -> Project:
     return Project.of(load_config(config))
 
 
-def _run(
-    project: Project, start: str | None, until: str | None, *, force: bool, edits: str, as_json: bool
-) -> None:
+@attrs.frozen(kw_only=True)
+class _Wish:
+    """What the command line asks a run for."""
+
+    start: str | None
+    until: str | None
+    force: bool
+    edits: str
+    command: str
+
+
+def _again(config: Path) -> str:
+    """Return the command that does all of it again."""
+    return "routesdk run" if config == _FILE else shlex.join(["routesdk", "run", "--config", str(config)])
+
+
+def _run(project: Project, wish: _Wish, *, as_json: bool) -> None:
     from routesdk.pipeline.oracle import Halt
     from routesdk.pipeline.project import Ears
     from routesdk.pipeline.project import run as run_stages
@@ -103,9 +119,7 @@ def _run(
     with _Telling(quiet=as_json) as telling, at_first_interrupt(halt, telling.calling):
         ears = Ears(oracle=telling.calls, training=telling.training, halt=halt)
         try:
-            steps = run_stages(
-                project, start=start, until=until, force=force, edits=edits, listen=telling.step, ears=ears
-            )
+            steps = run_stages(project, listen=telling.step, ears=ears, **attrs.asdict(wish))
         except (RunStoppedError, KeyboardInterrupt) as error:
             if isinstance(error, RunStoppedError) and not halt.wanted:
                 raise

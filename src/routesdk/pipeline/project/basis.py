@@ -14,6 +14,7 @@ from routesdk.pipeline.project.plan import Project, Stage
 from routesdk.structure import unstructure
 from routesdk.types import PartConfig
 
+_MEASURED = ("resamples", "seed", "topics", "perturbations", "timed", "reasons", "mistakes")
 _ASKED = ("system", "max_output_tokens", "thinking_tokens", "temperature")
 _TUNED = ("matrix", "tiers", "tier_names", "seed", "validation_share")
 # Where training runs, and where its state lies, makes no other router.
@@ -157,9 +158,8 @@ def _listing(folder: Path) -> str:
 
 def _evaluate(project: Project) -> dict[str, str]:
     config = project.config
-    described = unstructure(config.evaluate)
     return {
-        **setting_facts("evaluate", described, described),
+        **setting_facts("evaluate", unstructure(config.evaluate), _MEASURED),
         **setting_facts("project", unstructure(config.project), ("test_limit",)),
         **setting_facts("router", unstructure(config.router), ("large_share", "model_options")),
         # Costs are estimated from prices.

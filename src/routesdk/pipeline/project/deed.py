@@ -47,11 +47,13 @@ class Work:
         project: The project.
         folder: Where its files are made; they are moved when all of them are whole.
         ears: Who listens.
+        command: The command that does all of it again.
     """
 
     project: Project
     folder: Path
     ears: Ears = attrs.field(factory=Ears)
+    command: str = ""
 
     def made(self, place: Path) -> Path:
         """Return where a file is made that belongs to a place."""

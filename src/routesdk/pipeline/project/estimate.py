@@ -118,13 +118,12 @@ class _Files:
         if all(each.state is State.DONE for each in standings[:2]):
             return layout.train, layout.test
         # The same names, so that the same functions serve; in another folder, so that nothing changes.
-        there = attrs.evolve(
-            project, layout=_Elsewhere(name=layout.name, router=layout.router, root=self.scratch)
-        )
+        layout = _Elsewhere(**attrs.asdict(layout), root=self.scratch)
+        there = attrs.evolve(project, layout=layout)
         work = Work(project=there, folder=self.scratch)
         deed.download(work)
         deed.split(work)
-        return there.layout.train, there.layout.test
+        return layout.train, layout.test
 
 
 @attrs.frozen(kw_only=True)

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from routesdk.config import Config
 from routesdk.dataset import replacing, write_examples
-from routesdk.pipeline.evaluation import DataFile, evaluate, read_evaluation, write_evaluation
+from routesdk.pipeline.evaluation import (
+    PERTURBATIONS,
+    data_file,
+    evaluate,
+    read_evaluation,
+    write_evaluation,
+)
 from routesdk.pipeline.project import plan
 from routesdk.pipeline.project.answer import answered_test
 from routesdk.pipeline.project.deed import Work
-from routesdk.pipeline.project.fact import digest
 from routesdk.pipeline.project.layout import REPORTS
 from routesdk.pipeline.project.plan import Project
 from routesdk.pricebook import catalogue_of
@@ -37,10 +42,15 @@ def evaluate_router(work: Work) -> str:
         _router(project),
         answered.rows,
         name=layout.router.name,
+        topics=config.topics,
         resamples=config.resamples,
         seed=config.seed,
-        data=(DataFile(name=file.name, sha256=digest(file).partition(":")[2], rows=rows),),
-        command="routesdk run",
+        perturbations={name: PERTURBATIONS[name] for name in config.perturbations},
+        timed=config.timed,
+        reasons=config.reasons,
+        mistakes=config.mistakes,
+        data=(data_file(file, rows),),
+        command=work.command,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     write_evaluation(found, work.folder)

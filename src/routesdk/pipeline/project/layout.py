@@ -16,15 +16,21 @@ class Layout:
     Attributes:
         name: What the benchmark's files are called.
         router: Folder of the trained router.
+        results: Folder of what the evaluation found, and of the report.
     """
 
     name: str
     router: Path
+    results: Path
 
     @classmethod
     def of(cls, config: Config) -> Layout:
         """Return the layout that a config describes: the benchmark's own name where it gives none."""
-        return cls(name=config.project.name or config.oracle.benchmark.name, router=config.train.output)
+        return cls(
+            name=config.project.name or config.oracle.benchmark.name,
+            router=config.train.output,
+            results=config.evaluate.output,
+        )
 
     @property
     def benchmark(self) -> Path:
@@ -65,11 +71,6 @@ class Layout:
     def sft_router(self) -> Path:
         """The router after SFT, where DPO follows."""
         return self.router.with_name("router_sft")
-
-    @property
-    def results(self) -> Path:
-        """Folder of what the evaluation found."""
-        return Path("evaluation", "results")
 
     @property
     def state(self) -> Path:

@@ -63,16 +63,19 @@ class Project:
         """Return the project that a config describes.
 
         Raises:
-            ConfigError: `train.data` names other rows than the pipeline's own oracle, or
-                `train.output` no folder.
+            ConfigError: `train.data` or `evaluate.data` names other rows than the pipeline's own,
+                or `train.output` no folder.
             UnknownComponentError: There is no trainer of the name.
         """
         host, layout = host or PluginHost(), Layout.of(config)
-        data = config.train.data
-        if data and data != (layout.oracle,):
-            problem = f"is not what the pipeline trains on, which is {layout.oracle.as_posix()}"
-            fix = "Leave it out, or train on your own rows with `routesdk train`."
-            raise ConfigError("train.data", ", ".join(map(str, data)), problem, fix)
+        for key, files, own, command in (
+            ("train.data", config.train.data, layout.oracle, "train"),
+            ("evaluate.data", config.evaluate.data, layout.test_outcomes, "evaluate"),
+        ):
+            if files and files != (own,):
+                problem = f"is not what the pipeline has there, which is {own.as_posix()}"
+                fix = f"Leave it out, or use your own rows with `routesdk {command}`."
+                raise ConfigError(key, ", ".join(map(str, files)), problem, fix)
         if layout.router.name in ("", ".."):
             problem = "names no folder of its own"
             raise ConfigError("train.output", str(layout.router), problem, "Write router_checkpoints/mine.")

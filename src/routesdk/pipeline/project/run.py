@@ -63,6 +63,7 @@ def run(
     edits: str = REFUSE,
     listen: Listener | None = None,
     ears: Ears | None = None,
+    command: str = "",
 ) -> tuple[Step, ...]:
     """Run the stages of a project that have something to do.
 
@@ -78,6 +79,7 @@ def run(
         edits: What to do with files that were changed by hand: one of `EDITS`.
         listen: Is told of every stage, before and after.
         ears: Who listens within the stages.
+        command: The command that does all of it again, for the report.
 
     Returns:
         What was done with each stage.
@@ -103,7 +105,14 @@ def run(
         _require(project, stages)
         if edits == REFUSE:
             refuse_edits(project, stages)
-        going = _Run(project=project, force=force, edits=edits, ears=ears or Ears(), tell=listen or _deaf)
+        going = _Run(
+            project=project,
+            force=force,
+            edits=edits,
+            ears=ears or Ears(),
+            tell=listen or _deaf,
+            command=command,
+        )
         return tuple(going.go_on(stage) for stage in stages)
 
 
@@ -145,6 +154,7 @@ class _Run:
         edits: What to do with files that were changed by hand.
         ears: Who listens within the stages.
         tell: Is told of every stage.
+        command: The command that does all of it again.
     """
 
     project: Project
@@ -152,6 +162,7 @@ class _Run:
     edits: str
     ears: Ears
     tell: Listener
+    command: str
 
     def go_on(self, stage: Stage) -> Step:
         """Do what is to be done with one stage."""
@@ -172,7 +183,7 @@ class _Run:
             )
         reasons = standing.reasons or (("it is run again as you asked",) if self.force else ())
         self.tell(Step(stage=stage.name, what=BEGUN, reasons=reasons, aside=aside))
-        step = _carry_out(self.project, stage, self.ears)
+        step = _carry_out(self.project, stage, self.ears, self.command)
         return self._told(attrs.evolve(step, reasons=reasons, aside=aside))
 
     def _told(self, step: Step) -> Step:
@@ -180,7 +191,7 @@ class _Run:
         return step
 
 
-def _carry_out(project: Project, stage: Stage, ears: Ears) -> Step:
+def _carry_out(project: Project, stage: Stage, ears: Ears, command: str) -> Step:
     """Run one stage, and put its files in place when all of them are whole."""
     memory, begun = project.memory, time.monotonic()
     # What it depends on is looked at before: whoever changes a file meanwhile makes it stale.
@@ -188,7 +199,7 @@ def _carry_out(project: Project, stage: Stage, ears: Ears) -> Step:
     folder = memory.partial(stage.name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    work = Work(project=project, folder=folder, ears=ears)
+    work = Work(project=project, folder=folder, ears=ears, command=command)
     summary = _deed(stage.name)(work)
     moves = {work.made(place): place for place in stage.outputs}
     seconds = time.monotonic() - begun
