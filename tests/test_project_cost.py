@@ -132,8 +132,23 @@ def test_rows_that_nobody_could_grade_are_left_out_and_counted() -> None:
 
     (step, *_) = run(open_project(), start="evaluate", until="evaluate")
 
-    assert "1 rows without outcomes left out" in step.summary
+    assert "1 row without outcomes left out" in step.summary
     assert [each.id for each in read_examples("data/generated/test_outcomes.jsonl")] == test[1:]
+    # Once its verdict is there, the row can be tried again.
+    write_examples("fewer.jsonl", make_examples(160))
+    steps = run(open_project(), start="evaluate", until="evaluate", retry_unscored=True)
+    assert "left out" not in steps[0].summary
+    assert [each.id for each in read_examples("data/generated/test_outcomes.jsonl")] == test
+
+
+def test_rows_without_a_grade_are_tried_again_where_that_is_asked_for() -> None:
+    write_project()
+    run(open_project())
+
+    steps = run(open_project(), retry_unscored=True)
+
+    assert did(steps) == ("oracle", "evaluate", "report")
+    assert steps[2].reasons == ("rows without a grade are tried again",)
 
 
 def test_both_journals_together_stay_within_the_budget() -> None:

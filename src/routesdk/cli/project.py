@@ -53,6 +53,9 @@ def run(
     replace_edits: bool = typer.Option(
         False, "--replace-edits", help="Put files that were changed by hand aside, and make them anew."
     ),
+    retry_unscored: bool = typer.Option(
+        False, "--retry-unscored", help="Try rows that ended without a grade or a reason again."
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Say what would be done, and estimate its cost; make no call."
     ),
@@ -72,7 +75,14 @@ def run(
         found = estimate(project, start=start, until=until, force=force, edits=edits)
         print_estimates(found, project.config.oracle.max_usd, as_json)
         return
-    wish = _Wish(start=start, until=until, force=force, edits=edits, command=_again(config))
+    wish = _Wish(
+        start=start,
+        until=until,
+        force=force,
+        edits=edits,
+        command=_again(config),
+        retry_unscored=retry_unscored,
+    )
     _run(project, wish, as_json=as_json)
 
 
@@ -103,6 +113,7 @@ class _Wish:
     force: bool
     edits: str
     command: str
+    retry_unscored: bool
 
 
 def _again(config: Path) -> str:
@@ -144,6 +155,7 @@ class _Telling:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._bar = ExitStack()
+        self._stage = ""
         self._calls: Callable[[Progress], None] | None = None
         self._training: Callable[[TrainProgress], None] | None = None
 
@@ -159,8 +171,8 @@ class _Telling:
         self._calls = self._training = None
 
     def calling(self) -> bool:
-        """Tell whether calls are under way."""
-        return self._calls is not None
+        """Tell whether calls may be under way."""
+        return self._stage in ("oracle", "evaluate")
 
     def calls(self, progress: Progress) -> None:
         """Show where calls stand."""
@@ -178,12 +190,13 @@ class _Telling:
     def step(self, step: Step) -> None:
         """Tell of a stage that begins, on standard error, or that has ended."""
         if step.what == "begun":
+            self._stage = step.stage
             since = f", since {'; '.join(step.reasons)}" if step.reasons else ""
             errors().print(f"[dim]{step.stage}{printable(since)}[/]", soft_wrap=True)
-            for path in step.aside:
-                errors().print(f"[yellow]yours was put aside: {printable(str(path))}[/]", soft_wrap=True)
             return
         self.close()
+        for path in step.aside:
+            errors().print(f"[yellow]yours was put aside: {printable(str(path))}[/]", soft_wrap=True)
         if not self._quiet:
             took = f" ({clock(step.seconds)})" if step.seconds >= 1 else ""
             line = f"{step.what:5} {step.stage:9} {step.summary}{took}"

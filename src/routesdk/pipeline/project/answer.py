@@ -12,7 +12,6 @@ from routesdk.config import Config
 from routesdk.dataset import example_from_row, read_examples, write_examples
 from routesdk.errors import ConfigError
 from routesdk.journal import JournalView
-from routesdk.pipeline.oracle import generate
 from routesdk.pipeline.oracle.export import oracle_row, stored_matrix
 from routesdk.pipeline.project.deed import Work
 from routesdk.pipeline.project.layout import Layout
@@ -50,8 +49,7 @@ def answered_test(work: Work) -> Answered:
     if lacking:
         file = work.folder / "unanswered.jsonl"
         write_examples(file, lacking)
-        settings = answer_config(project.config, layout, file)
-        generate(settings, host=project.host, listen=work.ears.oracle, halt=work.ears.halt)
+        work.call(answer_config(project.config, layout, file))
         with JournalView.open(layout.test_journal) as view:
             matrix = stored_matrix(view, project.host)
             for each in view.work():

@@ -48,12 +48,24 @@ class Work:
         folder: Where its files are made; they are moved when all of them are whole.
         ears: Who listens.
         command: The command that does all of it again.
+        retry_unscored: Whether rows without a grade are tried again.
     """
 
     project: Project
     folder: Path
     ears: Ears = attrs.field(factory=Ears)
     command: str = ""
+    retry_unscored: bool = False
+
+    def call(self, config: Config) -> None:
+        """Have the rows of an oracle answered, graded and analysed, into its journal."""
+        generate(
+            config,
+            host=self.project.host,
+            listen=self.ears.oracle,
+            halt=self.ears.halt,
+            retry_unscored=self.retry_unscored,
+        )
 
     def made(self, place: Path) -> Path:
         """Return where a file is made that belongs to a place."""
@@ -123,8 +135,8 @@ def oracle(work: Work) -> str:
     config, layout = work.project.config, work.project.layout
     settings = oracle_config(config, layout.train, layout.test)
     settings.oracle.journal.parent.mkdir(parents=True, exist_ok=True)
-    host, ears = work.project.host, work.ears
-    generate(settings, host=host, listen=ears.oracle, halt=ears.halt)
+    host = work.project.host
+    work.call(settings)
     with JournalView.open(settings.oracle.journal) as view:
         done = export(view, work.made(layout.oracle), host=host)
     if not done.rows:

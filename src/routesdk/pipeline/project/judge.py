@@ -54,7 +54,8 @@ def evaluate_router(work: Work) -> str:
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     write_evaluation(found, work.folder)
-    left_out = f"; {answered.left_out:,} rows without outcomes left out" if answered.left_out else ""
+    rows_left = "1 row" if answered.left_out == 1 else f"{answered.left_out:,} rows"
+    left_out = f"; {rows_left} without outcomes left out" if answered.left_out else ""
     return f"{found.verdict.sentences[0].rstrip('.')}{left_out}"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -18,7 +19,7 @@ from routesdk.pipeline.project.basis import facts_of
 from routesdk.pipeline.project.deed import Ears, Work
 from routesdk.pipeline.project.fact import digest
 from routesdk.pipeline.project.plan import Project, Stage
-from routesdk.pipeline.project.record import StageRecord
+from routesdk.pipeline.project.record import Memory, StageRecord
 from routesdk.pipeline.project.standing import Standing, State, look
 
 REFUSE, KEEP, REPLACE = "refuse", "keep", "replace"
@@ -64,6 +65,7 @@ def run(
     listen: Listener | None = None,
     ears: Ears | None = None,
     command: str = "",
+    retry_unscored: bool = False,
 ) -> tuple[Step, ...]:
     """Run the stages of a project that have something to do.
 
@@ -80,6 +82,8 @@ def run(
         listen: Is told of every stage, before and after.
         ears: Who listens within the stages.
         command: The command that does all of it again, for the report.
+        retry_unscored: Whether rows that ended without a grade, or without a reason that may be
+            used, are tried again: the stages that make calls are then run in any case.
 
     Returns:
         What was done with each stage.
@@ -96,12 +100,8 @@ def run(
     if edits not in EDITS:
         raise ConfigError("edits", repr(edits), "no such choice", f"Write one of {', '.join(EDITS)}.")
     stages = project.span(start, until)
-    memory = project.memory
-    memory.folder.mkdir(parents=True, exist_ok=True)
-    fix = "Wait for it, or stop it; this one can be started again at any time."
-    busy = ConfigError("run", str(memory.folder), "another run is under way in this folder", fix)
-    with sole_writer(memory.lock, 0.0, busy=busy):
-        memory.recover()
+    with _alone(project.memory):
+        project.memory.recover()
         _require(project, stages)
         if edits == REFUSE:
             refuse_edits(project, stages)
@@ -112,8 +112,19 @@ def run(
             ears=ears or Ears(),
             tell=listen or _deaf,
             command=command,
+            retry_unscored=retry_unscored,
         )
         return tuple(going.go_on(stage) for stage in stages)
+
+
+@contextlib.contextmanager
+def _alone(memory: Memory) -> Iterator[None]:
+    """Let no other run work in this folder."""
+    memory.folder.mkdir(parents=True, exist_ok=True)
+    fix = "Wait for it, or stop it; this one can be started again at any time."
+    busy = ConfigError("run", str(memory.folder), "another run is under way in this folder", fix)
+    with sole_writer(memory.lock, 0.0, busy=busy):
+        yield
 
 
 def refuse_edits(project: Project, stages: Sequence[Stage]) -> None:
@@ -155,6 +166,7 @@ class _Run:
         ears: Who listens within the stages.
         tell: Is told of every stage.
         command: The command that does all of it again.
+        retry_unscored: Whether rows without a grade are tried again.
     """
 
     project: Project
@@ -163,6 +175,7 @@ class _Run:
     ears: Ears
     tell: Listener
     command: str
+    retry_unscored: bool
 
     def go_on(self, stage: Stage) -> Step:
         """Do what is to be done with one stage."""
@@ -177,43 +190,68 @@ class _Run:
             aside = _put_aside(standing.edited)
             standing = look(self.project, stage)
         record = standing.record
-        if standing.state is State.DONE and record is not None and not self.force:
+        again = self._why_again(stage)
+        if standing.state is State.DONE and record is not None and not again:
             return self._told(
                 Step(stage=stage.name, what=KEPT, summary=record.summary, outputs=stage.outputs)
             )
-        reasons = standing.reasons or (("it is run again as you asked",) if self.force else ())
+        if record is not None and record.by_hand:
+            # They were kept as somebody left them: what makes them anew must not lose them.
+            aside = (*aside, *_put_aside([path for path in stage.outputs if path.exists()]))
+        reasons = standing.reasons or again
         self.tell(Step(stage=stage.name, what=BEGUN, reasons=reasons, aside=aside))
-        step = _carry_out(self.project, stage, self.ears, self.command)
-        return self._told(attrs.evolve(step, reasons=reasons, aside=aside))
+        step = self._carry_out(stage)
+        return self._told(attrs.evolve(step, reasons=reasons, aside=(*aside, *step.aside)))
+
+    def _why_again(self, stage: Stage) -> tuple[str, ...]:
+        """Say why a stage is run though nothing has changed; empty where it is not."""
+        if self.force:
+            return ("it is run again as you asked",)
+        calling = stage.name in (plan.ORACLE, plan.EVALUATE)
+        return ("rows without a grade are tried again",) if self.retry_unscored and calling else ()
 
     def _told(self, step: Step) -> Step:
         self.tell(step)
         return step
 
-
-def _carry_out(project: Project, stage: Stage, ears: Ears, command: str) -> Step:
-    """Run one stage, and put its files in place when all of them are whole."""
-    memory, begun = project.memory, time.monotonic()
-    # What it depends on is looked at before: whoever changes a file meanwhile makes it stale.
-    facts = facts_of(project, stage)
-    folder = memory.partial(stage.name)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    work = Work(project=project, folder=folder, ears=ears, command=command)
-    summary = _deed(stage.name)(work)
-    moves = {work.made(place): place for place in stage.outputs}
-    seconds = time.monotonic() - begun
-    record = StageRecord(
-        stage=stage.name,
-        facts=facts,
-        outputs={place.as_posix(): digest(made) for made, place in moves.items()},
-        finished=_now(),
-        seconds=round(seconds, 3),
-        summary=summary,
-        routesdk=routesdk.__version__,
-    )
-    memory.finish(record, moves)
-    return Step(stage=stage.name, what=DONE, summary=summary, seconds=seconds, outputs=stage.outputs)
+    def _carry_out(self, stage: Stage) -> Step:
+        """Run one stage, and put its files in place when all of them are whole."""
+        project, memory, begun = self.project, self.project.memory, time.monotonic()
+        # What it depends on is looked at before: whoever changes a file meanwhile makes it stale.
+        facts = facts_of(project, stage)
+        folder = memory.partial(stage.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        work = Work(
+            project=project,
+            folder=folder,
+            ears=self.ears,
+            command=self.command,
+            retry_unscored=self.retry_unscored,
+        )
+        summary = _deed(stage.name)(work)
+        moves = {work.made(place): place for place in stage.outputs}
+        seconds = time.monotonic() - begun
+        record = StageRecord(
+            stage=stage.name,
+            facts=facts,
+            outputs={place.as_posix(): digest(made) for made, place in moves.items()},
+            finished=_now(),
+            seconds=round(seconds, 3),
+            summary=summary,
+            routesdk=routesdk.__version__,
+        )
+        # A stage may take hours, in which somebody changed its old files.
+        aside = _put_aside(look(project, stage).edited)
+        memory.finish(record, moves)
+        return Step(
+            stage=stage.name,
+            what=DONE,
+            summary=summary,
+            seconds=seconds,
+            outputs=stage.outputs,
+            aside=aside,
+        )
 
 
 def _deed(name: str) -> Callable[[Work], str]:
