@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from routesdk.pipeline.project.deed import Ears
+from routesdk.pipeline.project.edit import EDITS, KEEP, REFUSE, REPLACE
 from routesdk.pipeline.project.estimate import Estimate, estimate, total_usd
 from routesdk.pipeline.project.layout import Layout
 from routesdk.pipeline.project.plan import STAGES, Project, Stage
-from routesdk.pipeline.project.run import EDITS, KEEP, REFUSE, REPLACE, Step, run
+from routesdk.pipeline.project.run import Step, run
 from routesdk.pipeline.project.standing import Standing, State, status
 from routesdk.pipeline.project.start import STARTER, write_starter
 

@@ -13,9 +13,9 @@ from routesdk.pipeline.oracle.forecast import Forecast, forecast
 from routesdk.pipeline.project import deed, plan
 from routesdk.pipeline.project.answer import answer_config, unanswered
 from routesdk.pipeline.project.deed import Work
+from routesdk.pipeline.project.edit import REFUSE, REPLACE, refuse_edits
 from routesdk.pipeline.project.layout import Layout
 from routesdk.pipeline.project.plan import Project, Stage
-from routesdk.pipeline.project.run import REFUSE, REPLACE, refuse_edits
 from routesdk.pipeline.project.standing import Standing, State, status
 from routesdk.types import EXACT
 

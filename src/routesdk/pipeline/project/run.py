@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,18 +12,16 @@ import attrs
 
 import routesdk
 from routesdk._lock import sole_writer
-from routesdk.errors import ConfigError, EditedFilesError
+from routesdk.errors import ConfigError
 from routesdk.pipeline.project import deed, plan
 from routesdk.pipeline.project.basis import facts_of
 from routesdk.pipeline.project.deed import Ears, Work
+from routesdk.pipeline.project.edit import EDITS, KEEP, REFUSE, now, put_aside, refuse_edits, refused
+from routesdk.pipeline.project.edit import keep as keep_edits
 from routesdk.pipeline.project.fact import digest
 from routesdk.pipeline.project.plan import Project, Stage
 from routesdk.pipeline.project.record import Memory, StageRecord
-from routesdk.pipeline.project.standing import Standing, State, look
-
-REFUSE, KEEP, REPLACE = "refuse", "keep", "replace"
-EDITS = (REFUSE, KEEP, REPLACE)
-"""What to do with files that somebody changed by hand: nothing, take them as they are, or put them aside."""
+from routesdk.pipeline.project.standing import State, look
 
 BEGUN, KEPT, DONE = "begun", "kept", "done"
 
@@ -127,23 +124,6 @@ def _alone(memory: Memory) -> Iterator[None]:
         yield
 
 
-def refuse_edits(project: Project, stages: Sequence[Stage]) -> None:
-    """Refuse to go on where files were changed by hand.
-
-    Raises:
-        EditedFilesError: There are some.
-    """
-    found = [look(project, stage) for stage in stages]
-    edited = [each for each in found if each.state is State.EDITED]
-    if edited:
-        raise _refused(edited)
-
-
-def _refused(edited: Sequence[Standing]) -> EditedFilesError:
-    files = tuple(path.as_posix() for each in edited for path in each.edited)
-    return EditedFilesError(files, tuple(f"{each.stage.name}: {'; '.join(each.reasons)}" for each in edited))
-
-
 def _require(project: Project, stages: Sequence[Stage]) -> None:
     """Check that what earlier stages wrote is there, where a run does not begin at the beginning."""
     made = {path for stage in stages for path in stage.outputs}
@@ -184,20 +164,21 @@ class _Run:
         if standing.state is State.EDITED:
             if self.edits == REFUSE:
                 # It was changed while this run was under way: what was said of others holds for it too.
-                raise _refused([standing])
+                raise refused([standing])
             if self.edits == KEEP:
-                return self._told(_keep(self.project, stage, standing))
-            aside = _put_aside(standing.edited)
+                record = keep_edits(self.project, stage, standing)
+                return self._told(
+                    Step(stage=stage.name, what=KEPT, summary=record.summary, outputs=stage.outputs)
+                )
+            aside = put_aside(standing.edited)
             standing = look(self.project, stage)
-        record = standing.record
+        found = standing.record
         again = self._why_again(stage)
-        if standing.state is State.DONE and record is not None and not again:
-            return self._told(
-                Step(stage=stage.name, what=KEPT, summary=record.summary, outputs=stage.outputs)
-            )
-        if record is not None and record.by_hand:
+        if standing.state is State.DONE and found is not None and not again:
+            return self._told(Step(stage=stage.name, what=KEPT, summary=found.summary, outputs=stage.outputs))
+        if found is not None and found.by_hand:
             # They were kept as somebody left them: what makes them anew must not lose them.
-            aside = (*aside, *_put_aside([path for path in stage.outputs if path.exists()]))
+            aside = (*aside, *put_aside([path for path in stage.outputs if path.exists()]))
         reasons = standing.reasons or again
         self.tell(Step(stage=stage.name, what=BEGUN, reasons=reasons, aside=aside))
         step = self._carry_out(stage)
@@ -236,13 +217,13 @@ class _Run:
             stage=stage.name,
             facts=facts,
             outputs={place.as_posix(): digest(made) for made, place in moves.items()},
-            finished=_now(),
+            finished=now(),
             seconds=round(seconds, 3),
             summary=summary,
             routesdk=routesdk.__version__,
         )
         # A stage may take hours, in which somebody changed its old files.
-        aside = _put_aside(look(project, stage).edited)
+        aside = put_aside(look(project, stage).edited)
         memory.finish(record, moves)
         return Step(
             stage=stage.name,
@@ -270,46 +251,6 @@ def _deed(name: str) -> Callable[[Work], str]:
         plan.DPO: deed.train,
     }
     return deeds[name]
-
-
-def _keep(project: Project, stage: Stage, standing: Standing) -> Step:
-    """Take a stage's files as they are for what it brings.
-
-    Raises:
-        ConfigError: Not all of them are there.
-    """
-    gone = [path.as_posix() for path in stage.outputs if not path.exists()]
-    if gone:
-        problem = f"cannot be kept: {', '.join(gone)} belongs to them, and is not there"
-        fix = "Add it, or let the run put the others aside: --replace-edits."
-        raise ConfigError("--keep-edits", ", ".join(map(str, standing.edited)), problem, fix)
-    record = StageRecord(
-        stage=stage.name,
-        facts=facts_of(project, stage),
-        outputs={place.as_posix(): digest(place) for place in stage.outputs},
-        finished=_now(),
-        summary="files changed by hand, kept as they are",
-        routesdk=routesdk.__version__,
-        by_hand=True,
-    )
-    project.memory.write(record)
-    return Step(stage=stage.name, what=KEPT, summary=record.summary, outputs=stage.outputs)
-
-
-def _put_aside(edited: Sequence[Path]) -> tuple[Path, ...]:
-    """Give files another name beside the old one, so that nothing of them is lost."""
-    found = []
-    for path in edited:
-        number = 1
-        while (aside := path.with_name(f"{path.stem}.edited-{number}{path.suffix}")).exists():
-            number += 1
-        path.rename(aside)
-        found.append(aside)
-    return tuple(found)
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _deaf(_: Step) -> None:
