@@ -232,3 +232,33 @@ def test_rows_that_look_unlike_what_was_learned_from_are_counted() -> None:
 def test_a_checkpoint_that_cannot_tell_says_so(found: Evaluation) -> None:
     assert found.shift.share is None
     assert "no shift score" in found.shift.note
+
+
+def test_many_rows_left_out_are_warned_of_and_few_are_not() -> None:
+    lame = [
+        attrs.evolve(row, id=f"lame {at}", outcomes={MODELS[0]: row.outcomes[MODELS[0]]})
+        for at, row in enumerate(simulated(20))
+    ]
+    many, few = (judged(told({}), (*simulated(100), *lame[:count])).notes for count in (20, 1))
+
+    assert any("so many are left out" in note for note in many)
+    assert not any("so many are left out" in note for note in few)
+
+
+def test_tiers_that_do_not_stand_cheapest_first_are_remarked() -> None:
+    usual = told(RIGHT)
+    turned = usual.mapping.catalogue.with_price(MODELS[0], input_usd_per_mtok=90, output_usd_per_mtok=90)
+    router = attrs.evolve(usual, mapping=attrs.evolve(usual.mapping, catalogue=turned))
+
+    assert any("meant to stand cheapest first" in note for note in judged(router, FOUR).notes)
+    assert not any("meant to stand cheapest first" in note for note in judged(usual, FOUR).notes)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_that_few_resamples_have_rows_of_are_measured_all_the_same(seed: int) -> None:
+    evaluation = judged(told(RIGHT), FOUR, resamples=2, seed=seed)
+
+    for each in evaluation.breakdowns:
+        for group in each.groups:
+            assert 0.0 <= group.accuracy.low <= group.accuracy.high <= 1.0
+            assert group.accuracy.rows == group.rows

@@ -10,7 +10,8 @@ import pytest
 from browser import find_browser, look_at, print_page
 from evaluations import make_evaluation
 from pages import hostile_evaluation
-from routesdk.pipeline.evaluation import Evaluation
+from routesdk import Router
+from routesdk.pipeline.evaluation import Evaluation, evaluate
 from routesdk.report import to_html
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,25 @@ def test_a_page_fits_its_width_and_only_tables_scroll(name: str, width: int, tmp
     assert found["beyond"] == []
     assert found["unseen"] == []
     assert found["plots"] == 3
+
+
+@pytest.mark.parametrize("pair", ["claude", "gemini-1.5"])
+def test_the_page_of_recorded_outcomes_fits_and_its_plots_can_be_read(
+    pair: str, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "tools"))
+    from shared_sets import PAIRS, load_sets, rows_of, split_sets  # type: ignore[import-not-found]
+
+    (chosen,) = (each for each in PAIRS if each.name == pair)
+    sets = load_sets(data_folder)
+    rows = rows_of(sets[chosen.dataset], split_sets(sets, 0)[chosen.dataset], "test")
+    router = Router.from_pretrained("default", medium=chosen.medium, large=chosen.large)
+    page = to_html(evaluate(router, rows, name="default", resamples=200, timed=0))
+
+    for width in (WIDE, NARROW):
+        found = look_at(page, width, tmp_path)
+        assert found["scroll"] <= width
+        assert found["beyond"] == found["overlaps"] == found["unseen"] == []
 
 
 def test_tables_scroll_within_themselves_on_a_narrow_page(tmp_path: Path) -> None:

@@ -59,7 +59,11 @@ def test_a_training_leaves_a_checkpoint_that_loads_knows_its_rows_and_says_what_
     assert [tier.model for tier in router.tiers] == list(MODELS)
     assert router.route(ROWS[0].query).checkpoint_id == router.checkpoint_id
     assert router.training_hashes().tolist() == sorted({query_hash(row.query.text) for row in ROWS})
+    assert router.shift is not None
+    assert [source.rows for source in router.shift.sources] == [len(ROWS)]
+    assert router.shift.notice in router.route("SELECT a.id FROM orders a WHERE a.n > 3;").notices
     card = (config.output / "README.md").read_text()
+    assert "at most 5%" in card
     assert "oracle.jsonl" in card
     assert "`linear`" in card
     (figures,) = trained.payoff.candidates

@@ -114,6 +114,10 @@ def load_router(
     bound = bind_tiers(was_bound, medium, large, tiers)
     matrix_record = choose_matrix(manifest, matrix, serving, host)
     policies = _policies(checkpoint, matrix_record, host)
+    # What was fitted to outcomes holds for their models and policies alone.
+    same = bound == was_bound and matrix_record == manifest.matrix
+    calibration = manifest.calibration if same else attrs.evolve(manifest.calibration, recalibration=None)
+    changed = bound != was_bound or calibration != manifest.calibration
     return assemble_router(
         policy_model=policy_model,
         policy_model_record=manifest.policy_model,
@@ -121,10 +125,8 @@ def load_router(
         tiers=serving,
         bound=bound,
         mapping=merge_mapping(manifest.mapping, mapping, matrix_record.name, policies),
-        point=_loaded_point(manifest.operating_point, large_share, bound != was_bound),
-        calibration=_calibration(
-            manifest.calibration, bound == was_bound and matrix_record == manifest.matrix
-        ),
+        point=_loaded_point(manifest.operating_point, large_share, changed),
+        calibration=calibration,
         evidence=manifest.evidence,
         training_hashes=lambda: hashes,
         shift=shift,
@@ -187,16 +189,11 @@ def _policies(checkpoint: Checkpoint, record: PartRecord, host: PluginHost) -> t
     return found
 
 
-def _calibration(saved: Calibration, same: bool) -> Calibration:
-    """Drop what was fitted to outcomes of other models, or to policies of another matrix."""
-    return saved if same else attrs.evolve(saved, recalibration=None)
-
-
-def _loaded_point(saved: OperatingPoint, large_share: float | None, rebound: bool) -> OperatingPoint | float:
+def _loaded_point(saved: OperatingPoint, large_share: float | None, changed: bool) -> OperatingPoint | float:
     if large_share is not None:
         return large_share
-    if rebound and saved.large_share is not None:
-        # Gains spread differently for other models: the share is what was meant, not the threshold.
+    if changed and saved.large_share is not None:
+        # Gains spread differently for other models, or unmapped: the share is what was meant.
         return attrs.evolve(saved, thresholds=())
     return saved
 

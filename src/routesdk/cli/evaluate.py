@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import attrs
 import typer
 
 from routesdk.cli import option
-from routesdk.cli.console import console, printable
+from routesdk.cli.console import console, errors, printable
 from routesdk.cli.option import RouterOptions
 from routesdk.config import Config, EvaluateConfig, load_config
 from routesdk.dataset import read_examples, replacing
@@ -108,21 +109,24 @@ def _measure(settings: EvaluateConfig, options: RouterOptions, name: str) -> Eva
 
     router = options.router()
     rows, files = _read(settings.data)
-    return measure(
-        router,
-        rows,
-        name=name,
-        topics=settings.topics,
-        resamples=settings.resamples,
-        seed=settings.seed,
-        perturbations={each: PERTURBATIONS[each] for each in settings.perturbations},
-        timed=settings.timed,
-        reasons=settings.reasons,
-        mistakes=settings.mistakes,
-        data=files,
-        command=shlex.join(["routesdk", *sys.argv[1:]]),
-        date=datetime.date.today().isoformat(),
-    )
+    # A language model may take minutes for thousands of decisions; nobody looks at a file.
+    shown = errors().status(f"judging {len(rows):,} rows") if sys.stderr.isatty() else nullcontext()
+    with shown:
+        return measure(
+            router,
+            rows,
+            name=name,
+            topics=settings.topics,
+            resamples=settings.resamples,
+            seed=settings.seed,
+            perturbations={each: PERTURBATIONS[each] for each in settings.perturbations},
+            timed=settings.timed,
+            reasons=settings.reasons,
+            mistakes=settings.mistakes,
+            data=files,
+            command=shlex.join(["routesdk", *sys.argv[1:]]),
+            date=datetime.date.today().isoformat(),
+        )
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[Example], list[DataFile]]:

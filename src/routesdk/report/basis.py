@@ -19,7 +19,7 @@ from routesdk.report.block import (
     table,
 )
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
-from routesdk.report.summary import stacked
+from routesdk.report.summary import inline
 from routesdk.report.text import between, count, level_text, percent, sentence
 
 
@@ -49,25 +49,22 @@ def metrics(evaluation: Evaluation) -> Markup:
         Column(heading="better is", kind="words"),
         Column(heading="note", kind="text"),
     ]
-    groups = dict.fromkeys(each.group for each in evaluation.metrics)
-    tables = [
-        join((element("h3", sentence(group)[:-1]), _metric_table(evaluation, group, columns)))
-        for group in groups
-    ]
-    return section("figures", "Every figure", *tables)
-
-
-def _metric_table(evaluation: Evaluation, group: str, columns: list[Column]) -> Markup:
-    rows = (_metric_row(each) for each in evaluation.metrics if each.group == group)
     level = level_text(evaluation.router.accuracy)
-    key = "figures-" + "".join(letter if letter.isalnum() else "-" for letter in group)
-    return table(key, f"With {level} intervals of {evaluation.resamples:,} resamples.", columns, rows)
+    caption = f"With {level} intervals of {evaluation.resamples:,} resamples."
+    return section("figures", "Every figure", table("figures", caption, columns, _metric_rows(evaluation)))
+
+
+def _metric_rows(evaluation: Evaluation) -> Iterable[Row]:
+    for group in dict.fromkeys(each.group for each in evaluation.metrics):
+        yield Row(cells=(group,), group=True)
+        yield from (_metric_row(each) for each in evaluation.metrics if each.group == group)
 
 
 def _metric_row(metric: Metric) -> Row:
     # One query's cost stands here, and that of a thousand in the headline table.
     unit = "each" if metric.unit == "usd" else metric.unit
-    return Row(cells=(metric.name, stacked(metric.interval, unit), metric.better, sentence(metric.note)))
+    name = f"{metric.name}, points" if metric.unit == "points" else metric.name
+    return Row(cells=(name, inline(metric.interval, unit), metric.better, sentence(metric.note)))
 
 
 def provenance(evaluation: Evaluation) -> Markup:

@@ -39,12 +39,14 @@ class Row:
     """A row of a table; its first cell names it.
 
     Attributes:
-        cells: One for each column.
+        cells: One for each column; the name alone of a group that begins here.
         ours: Whether it is the router that the report is about.
+        group: Whether it is the heading of the rows below it.
     """
 
     cells: tuple[Content, ...]
     ours: bool = False
+    group: bool = False
 
 
 def table(key: str, caption: str, columns: Sequence[Column], rows: Iterable[Row]) -> Markup:
@@ -63,7 +65,7 @@ def table(key: str, caption: str, columns: Sequence[Column], rows: Iterable[Row]
             "table",
             element("caption", element("span", caption), id=f"{key}-caption"),
             element("thead", element("tr", *heads)),
-            element("tbody", *(_row(columns, row) for row in rows)),
+            *_bodies(columns, rows),
         ),
         # Whoever has no mouse scrolls it with the arrow keys, and hears what it is.
         class_="scroll",
@@ -71,6 +73,20 @@ def table(key: str, caption: str, columns: Sequence[Column], rows: Iterable[Row]
         aria_labelledby=f"{key}-caption",
         tabindex="0",
     )
+
+
+def _bodies(columns: Sequence[Column], rows: Iterable[Row]) -> Iterable[Markup]:
+    """Put the rows of each group into a body of their own, whose heading then is theirs alone."""
+    held: list[Markup] = []
+    for row in rows:
+        if row.group:
+            if held:
+                yield element("tbody", *held)
+            heading = element("th", *row.cells, scope="rowgroup", colspan=len(columns))
+            held = [element("tr", heading, class_="group")]
+        else:
+            held.append(_row(columns, row))
+    yield element("tbody", *held)
 
 
 def _row(columns: Sequence[Column], row: Row) -> Markup:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from routesdk.pipeline.evaluation import Evaluation
 from routesdk.report.block import Column, Row, facts, figure, number_columns, paragraph, section, table
 from routesdk.report.chart import across, cost_quality, reliability, risk_coverage, thinned
-from routesdk.report.markup import Content, Markup, element
+from routesdk.report.markup import Markup, element
+from routesdk.report.summary import broken
 from routesdk.report.text import between, dollars_per_thousand, level_text, percent
 
 
@@ -64,7 +65,7 @@ def _curve_table(evaluation: Evaluation) -> Markup:
     rows = []
     for curve in evaluation.curves:
         for point in thinned(curve.points):
-            ends = f"{percent(point.accuracy)} [{100 * point.low:.1f}, {100 * point.high:.1f}]"
+            ends = broken(percent(point.accuracy), _ends(point.low, point.high))
             money = () if point.cost_usd is None or not costs else (dollars_per_thousand(point.cost_usd),)
             rows.append(Row(cells=(curve.name, percent(point.share), ends, *money)))
     caption = f"Points of the curves, with {level_text(evaluation.router.accuracy)} intervals."
@@ -105,7 +106,7 @@ def _reliability_table(evaluation: Evaluation) -> Markup:
     ]
     rows: list[Row] = []
     for each in evaluation.reliability.bins:
-        hit: Content = f"{percent(each.hit)} [{100 * each.low:.1f}, {100 * each.high:.1f}]"
+        hit = broken(percent(each.hit), _ends(each.low, each.high))
         rows.append(Row(cells=(percent(each.confidence), hit, f"{each.rows:,}")))
     return table("reliability-numbers", "Rows by their confidence.", columns, rows)
 
@@ -129,10 +130,14 @@ def _risk_table(evaluation: Evaluation) -> Markup:
         Row(
             cells=(
                 percent(each.coverage, 0),
-                f"{percent(each.risk)} [{100 * each.low:.1f}, {100 * each.high:.1f}]",
+                broken(percent(each.risk), _ends(each.low, each.high)),
             )
         )
         for each in evaluation.risk_coverage.points
     ]
     area = between(evaluation.risk_coverage.area)
     return table("risk-numbers", f"The area under the curve is {area}; lower is better.", columns, rows)
+
+
+def _ends(low: float, high: float) -> str:
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"

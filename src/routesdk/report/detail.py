@@ -201,7 +201,7 @@ def _reasonings(evaluation: Evaluation) -> Markup:
         "give an answer away": found.gives_away,
     }
     rows = (Row(cells=(name, stacked(value, "share"))) for name, value in shares.items())
-    caption = f"{count(found.rows, 'reason')} looked at. {sentence(found.note)}".strip()
+    caption = sentence(found.note) or f"{count(found.rows, 'reason')} looked at."
     return join((element("h3", "Its reasons"), table("reasons", caption, columns, rows)))
 
 

@@ -48,6 +48,19 @@ def stacked(interval: Interval | None, unit: str = "") -> Content:
     return lines((figure(interval, unit), element("span", ends(interval, unit), class_="low-high")))
 
 
+def inline(interval: Interval | None, unit: str = "") -> Content:
+    """Write a figure for a cell with its interval behind it; a narrow page may put it below."""
+    if interval is None:
+        return ABSENT
+    return broken(figure(interval, unit), ends(interval, unit))
+
+
+def broken(*pieces: str) -> Markup:
+    """Write pieces in a line that breaks between them, and not within one."""
+    spans = [element("span", piece, class_="piece") for piece in pieces]
+    return join(part for at, span in enumerate(spans) for part in ((" ", span) if at else (span,)))
+
+
 def standing(difference: Interval | None) -> str:
     """Say what a paired difference of the router from something else tells."""
     if difference is None:
@@ -131,7 +144,15 @@ def targets(evaluation: Evaluation) -> Markup:
         Column(heading="note", kind="text"),
     ]
     rows = (
-        Row(cells=(each.name, target_text(each), measured_text(each), each.outcome, each.note or ABSENT))
+        Row(
+            cells=(
+                each.name,
+                broken(target_text(each)),
+                measured_cell(each),
+                each.outcome,
+                each.note or ABSENT,
+            )
+        )
         for each in evaluation.targets
     )
     caption = "What the project set out to reach, and what these rows show. A target is no result."
@@ -153,6 +174,14 @@ def measured_text(target: Target) -> str:
     signed = "+" if target.unit == "points" else ""
     value, low, high = (f"{end:{signed}.1f}" for end in (found.value, found.low, found.high))
     return f"{value} [{low}, {high}] {_unit_text(target)}"
+
+
+def measured_cell(target: Target) -> Content:
+    """Write the same for a cell."""
+    if target.measured is None:
+        return ABSENT
+    value, rest = measured_text(target).split(" ", 1)
+    return broken(value, rest)
 
 
 def _unit_text(target: Target) -> str:

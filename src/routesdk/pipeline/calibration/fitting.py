@@ -56,15 +56,16 @@ def _platt(shares: Floats, outcomes: Floats) -> tuple[float, float]:
     """
     logits = np.log(shares / (1.0 - shares))
     found = np.array([1.0, 0.0])
+    belief = max(0.25 * float(logits.var()), 1e-9)
     design = np.stack([logits, np.ones_like(logits)], axis=1)
     for _ in range(_ROUNDS):
         chance = 1.0 / (1.0 + np.exp(-np.clip(design @ found, -500.0, 500.0)))
-        slope = design.T @ (outcomes - chance) - np.array([found[0] - 1.0, 0.0])
+        slope = design.T @ (outcomes - chance) - np.array([belief * (found[0] - 1.0), 0.0])
         weight = np.maximum(chance * (1.0 - chance), 1e-9)
-        curvature = (design * weight[:, None]).T @ design + np.diag([1.0, 1e-9])
+        curvature = (design * weight[:, None]).T @ design + np.diag([belief, 1e-9])
         step = np.linalg.solve(curvature, slope)
-        # A full step may overshoot where the curve is steep.
-        step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
+        # A full step may overshoot where the curve is steep: none moves a logit by more than two.
+        step *= min(1.0, 2.0 / max(float(np.abs(design @ step).max()), 1e-12))
         found = found + step
         if float(np.abs(step).max()) < _ENOUGH:
             break

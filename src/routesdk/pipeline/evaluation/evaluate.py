@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
@@ -42,6 +41,7 @@ from routesdk.pipeline.evaluation.mistake import row_results, worst_mistakes
 from routesdk.pipeline.evaluation.origin import provenance
 from routesdk.pipeline.evaluation.perturbation import PERTURBATIONS, Change
 from routesdk.pipeline.evaluation.pricing import price_rows
+from routesdk.pipeline.evaluation.remark import remarks
 from routesdk.pipeline.evaluation.stability import Draws, decide_again, latency, reasonings, shift
 from routesdk.pipeline.evaluation.verdict import Case, find_verdict
 from routesdk.pipeline.payoff.figures import ACCURACY
@@ -49,7 +49,6 @@ from routesdk.pipeline.payoff.sampling import Samples
 from routesdk.pipeline.payoff.scored import set_beside
 from routesdk.pipeline.payoff.yardstick import constants
 from routesdk.router import Router
-from routesdk.shift import SHIFT_NOTICE
 from routesdk.types import Example
 
 DEFAULT_TIMED = 200
@@ -122,7 +121,7 @@ def evaluate(
         reasonings=reasonings(material, reasons, draws),
         latency=latency(router, [row.query for row in rows], timed=timed, batch_s=batch_s),
         provenance=provenance(router, rows, name=name, data=data, command=command, date=date),
-        notes=_notes(material, admitted),
+        notes=remarks(material, admitted),
     )
 
 
@@ -258,33 +257,3 @@ def _robustness(stable: Iterable[Perturbation], mean: Interval | None) -> tuple[
             for each in stable
         ),
     )
-
-
-def _notes(material: Material, admitted: Admitted) -> tuple[str, ...]:
-    """Say what the figures leave out, and what decisions themselves remarked."""
-    found = []
-    if admitted.left_out:
-        count = len(admitted.left_out)
-        shown = ", ".join(admitted.left_out[:3]) + (", …" if count > 3 else "")
-        lack = "1 row lacks" if count == 1 else f"{count:,} rows lack"
-        found.append(f"{lack} an outcome of a tier, and {'was' if count == 1 else 'were'} left out: {shown}")
-    if admitted.repeated:
-        found.append(
-            f"{admitted.repeated:,} of the rows ask what another one asks, so that intervals are too narrow"
-        )
-    models = {tier.name: tier.model for tier in material.router.tiers}
-    elsewhere = sum(each.model != models[each.tier] for each in material.decisions)
-    if elsewhere:
-        found.append(
-            f"rules or the policy map sent {elsewhere:,} of the calls to another model than the tier's; "
-            "they are left out here"
-        )
-    # How many rows look unlike what was learned from has a place of its own.
-    noticed = Counter(
-        notice
-        for each in material.decisions
-        for notice in each.notices
-        if not notice.startswith(SHIFT_NOTICE)
-    )
-    found += [f"{count:,} decisions say: {notice}" for notice, count in noticed.most_common(5)]
-    return tuple(found)

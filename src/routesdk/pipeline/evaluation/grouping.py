@@ -18,7 +18,12 @@ from routesdk.pipeline.evaluation.detail import (
     Group,
     Share,
 )
-from routesdk.pipeline.evaluation.drawing import group_keys, share_interval, share_keys
+from routesdk.pipeline.evaluation.drawing import (
+    difference_interval,
+    group_keys,
+    share_interval,
+    share_keys,
+)
 from routesdk.pipeline.evaluation.headline import DECIDED
 from routesdk.pipeline.evaluation.material import Material
 from routesdk.pipeline.evaluation.wording import shortened
@@ -130,7 +135,7 @@ def _group(
         accuracy=accuracy,
         medium=medium,
         large=large,
-        gained=attrs.evolve(samples.interval(whose, "gained"), rows=rows),
+        gained=difference_interval(samples, whose, "gained", rows),
         large_share=float(material.scored.large_called[inside].mean()),
         policy_accuracy=float(material.scored.hit[inside].mean()),
     )

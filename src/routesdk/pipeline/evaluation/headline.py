@@ -76,8 +76,8 @@ def lines(material: Material, samples: Samples) -> tuple[Line, ...]:
     best = material.router.tiers[material.best_single]
     notes = {
         BEST_SINGLE: f"{best.name}, {best.model}: chosen on these very rows",
-        RANDOM: "as many calls of the dearest tier as the router, at random",
-        PROMPT_LENGTH: "as many calls of the dearest tier as the router, the longest questions",
+        RANDOM: "as many calls of each tier as the router, at random",
+        PROMPT_LENGTH: "as many calls of each tier as the router, the longest questions highest",
         "oracle": "knows the outcomes: the cheapest of the best; nobody reaches it",
     } | {
         name: f"{tier.model} for every query" for name, tier in zip(names, material.router.tiers, strict=True)
@@ -105,9 +105,7 @@ def metrics(material: Material, samples: Samples) -> tuple[Metric, ...]:
     found = [
         _plain("accuracy", "accuracy", "quality", share_interval(samples, ROUTER, ACCURACY)),
         attrs.evolve(
-            _plain(
-                "large_share", "calls of the dearest tier", "cost", share_interval(samples, ROUTER, SHARE)
-            ),
+            _plain("large_share", "calls of the dearest tier", "cost", called),
             better="",
         ),
     ]

@@ -193,11 +193,13 @@ def _remarks(case: Case) -> list[str]:
         f"{dear} {case.dear.accuracy.value:.3f}, and the oracle {case.others[ORACLE].accuracy.value:.3f}."
     ]
     meant = case.meant_share
-    off = 0.0 if meant is None else abs(meant - case.router.large_share)
+    # With more than two tiers, it is the share of calls that leave the cheapest one.
+    off = 0.0 if meant is None else abs(meant - (1.0 - case.router.tier_shares[0]))
     if meant is not None and off > _SHARE_OFF and case.rows >= FEWEST_ROWS:
         found.append(
-            f"It was meant to send {percent(meant)} of the training mix to {dear}: these questions are "
-            "another mix, so `routesdk calibrate` may be worth it."
+            f"It was meant to send {percent(meant)} of the training mix up from {cheap}, and sends "
+            f"{percent(1.0 - case.router.tier_shares[0])} of these: another mix, so `routesdk calibrate` may "
+            "be worth it."
         )
     if case.cost.saved is not None and case.dear.ahead is not None:
         found.append(
@@ -215,9 +217,7 @@ def _against_simple(case: Case) -> list[str]:
     chance, length = case.others[RANDOM], case.others[PROMPT_LENGTH]
     if chance.ahead is not None:
         sure = "surely more accurate" if chance.ahead.low > 0 else "not surely more accurate"
-        found.append(
-            f"It is {sure} than as many calls of {case.tiers[-1].name} at random, by {_points(chance.ahead)}."
-        )
+        found.append(f"It is {sure} than as many calls of each tier at random, by {_points(chance.ahead)}.")
     ahead = length.apgr_ahead
     if ahead is not None and ahead.low <= 0 <= ahead.high:
         found.append(
