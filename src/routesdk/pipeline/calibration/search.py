@@ -12,8 +12,9 @@ from routesdk.pipeline.calibration.material import Floats, Integers, Material
 from routesdk.pipeline.calibration.result import COST, QUALITY, Target
 from routesdk.scoring import thresholds_for_share
 
-_POINTS = 400
-"""Points that are looked at, evenly spread over the shares of calls that go up."""
+_POINTS, _FEW_POINTS = 200, 50
+"""Points that are looked at, evenly spread over the shares of calls that go up; few where a share is
+asked for, which is one of them."""
 
 SHARE_TOLERANCE = 0.02
 """How far the share of a point may lie from the one asked for; further off, it is out of reach."""
@@ -75,9 +76,10 @@ def climb(gains: Floats, thresholds: tuple[float, ...]) -> Integers:
 def choose(target: Target, gains: Floats, quality: Floats, cost: Floats | None) -> Choice:
     """Choose the point that a target asks for.
 
-    A cost buys as much expected quality as it can. A quality is had with the smallest
-    share that reaches it. Expected quality is that of the cheapest tier plus the
-    recalibrated gains of what goes up: less at the mercy of single rows than their count.
+    A cost buys as much expected quality as it can: that of the cheapest tier plus the
+    recalibrated gains of what goes up, so that nothing goes up to lose. A quality is had
+    with the smallest share at which the rows themselves came to it: gains that a map has
+    smoothed are off by some tenths of a point where its shape does not fit.
 
     Args:
         target: What is asked for.
@@ -85,22 +87,24 @@ def choose(target: Target, gains: Floats, quality: Floats, cost: Floats | None) 
         quality: What was obtained, (rows, tiers).
         cost: US dollars of each tier's call, (rows, tiers); needed for a cost.
     """
-    wanted = [target.value] if target.kind not in (COST, QUALITY) else []
-    shares = np.unique(np.concatenate([np.linspace(0.0, 1.0, min(len(gains), _POINTS) + 1), wanted]))
+    count, wanted = (_POINTS, []) if target.kind in (COST, QUALITY) else (_FEW_POINTS, [target.value])
+    shares = np.unique(np.concatenate([np.linspace(0.0, 1.0, min(len(gains), count) + 1), wanted]))
     steps = gains.shape[1]
     points = [thresholds_for_share(gains, (float(share),) * steps) for share in shares]
     tiers = np.stack([climb(gains, point) for point in points])
-    expected = quality[:, 0].mean() + _gained(gains)[np.arange(len(gains)), tiers].mean(axis=1)
+    at_each = np.arange(len(gains))
     if target.kind == COST and cost is not None:
-        spent = cost[np.arange(len(gains)), tiers].mean(axis=1)
+        expected = _gained(gains)[at_each, tiers].mean(axis=1)
+        spent = cost[at_each, tiers].mean(axis=1)
         within = spent <= target.value * (1.0 + 1e-9)
         if not within.any():
             return _choice(points, spent, int(spent.argmin()), met=False)
         return _choice(points, spent, int(np.where(within, expected, -np.inf).argmax()), met=True)
     if target.kind == QUALITY:
-        enough = expected >= target.value - 1e-9
-        at = int(enough.argmax()) if enough.any() else int(expected.argmax())
-        return _choice(points, expected, at, met=bool(enough.any()))
+        obtained = quality[at_each, tiers].mean(axis=1)
+        enough = obtained >= target.value - 1e-9
+        at = int(enough.argmax()) if enough.any() else int(obtained.argmax())
+        return _choice(points, obtained, at, met=bool(enough.any()))
     # With more than two tiers, the share holds of those who reach a tier, as in `large_share`.
     reached = (tiers > 0).mean(axis=1)
     at = int(np.abs(reached - target.value).argmin())

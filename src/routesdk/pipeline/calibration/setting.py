@@ -8,9 +8,8 @@ from decimal import Decimal
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from routesdk.errors import ConfigError, UnknownPriceError
+from routesdk.errors import ConfigError, RouteSDKError, UnknownPriceError
 from routesdk.manifest import Recalibration
 from routesdk.metrics import Interval, brier_score, expected_calibration_error, mean_interval
 from routesdk.pipeline.calibration.fitting import check_method, fit_map, mapped
@@ -48,16 +47,26 @@ def calibrate(
     costs = price_rows(examples, router.tiers, router.mapping.catalogue)
     cost = costs.table()
     if target.kind == COST and cost is None:
-        unpriced = [tier.model for tier in router.tiers if not router.mapping.catalogue.is_priced(tier.model)]
-        if unpriced:
-            raise UnknownPriceError(unpriced[0], tuple(router.mapping.catalogue))
-        raise ConfigError("target_cost", f"{target.value:g}", costs.note, "Give prices for these calls.")
-    everything = np.arange(len(rows))
-    maps = Maps.fit(rows, everything, method)
-    chosen = choose(target, maps.apply(rows.gains), rows.quality, cost)
-    unseen = _unseen(target, rows, cost, method, seed)
-    measured = _measure(rows, unseen, cost, resamples, seed)
-    return _finish(router, rows, maps, chosen, target, measured, costs, method, resamples, seed)
+        raise _unpriced(router, target, costs)
+    work = _Work(
+        router=router,
+        rows=rows,
+        target=target,
+        cost=cost,
+        method=method,
+        resamples=resamples,
+        seed=seed,
+    )
+    return work.find(costs.note)
+
+
+def _unpriced(router: Router, target: Target, costs: Costs) -> RouteSDKError:
+    """Say which price is missing."""
+    catalogue = router.mapping.catalogue
+    unknown = [tier.model for tier in router.tiers if not catalogue.is_priced(tier.model)]
+    if unknown:
+        return UnknownPriceError(unknown[0], tuple(catalogue))
+    return ConfigError("target_cost", f"{target.value:g}", costs.note, "Give prices for these calls.")
 
 
 def _target(cost: Decimal | float | str | None, quality: float | None, large_share: float | None) -> Target:
@@ -95,124 +104,111 @@ class _Unseen:
     hit: Floats
 
 
-def _unseen(target: Target, rows: Material, cost: Floats | None, method: str, seed: int) -> _Unseen:
-    """Leave rows out in turn, fit everything to the others, and decide those left out."""
-    fold = parts(len(rows), seed)
-    tiers = np.zeros(len(rows), dtype=np.int64)
-    after = np.zeros(len(rows))
-    for number in np.unique(fold):
-        inside, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        maps = Maps.fit(rows, others, method)
-        gains = maps.apply(rows.gains)
-        point = choose(target, gains[others], rows.quality[others], None if cost is None else cost[others])
-        decided = climb(gains, point.thresholds)
-        confidence, hit = rows.decided(decided)
-        trusted = fit_map(confidence[others], hit[others], method, least=0.0)
-        tiers[inside] = decided[inside]
-        after[inside] = mapped(trusted, confidence[inside])
-    before, hit = rows.decided(tiers)
-    return _Unseen(tiers=tiers, before=before, after=after, hit=hit)
-
-
 @attrs.frozen(kw_only=True, eq=False)
-class _Measured:
-    quality: Interval
-    large_share: Interval
-    cost: Interval | None
-    medium: Interval
-    large: Interval
-    calibration_error: tuple[float, float]
-    brier: tuple[float, float]
+class _Work:
+    """One calibration: its rows, their costs, (rows, tiers), and what was asked for."""
 
+    router: Router
+    rows: Material
+    target: Target
+    cost: Floats | None
+    method: str
+    resamples: int
+    seed: int
 
-def _measure(rows: Material, unseen: _Unseen, cost: Floats | None, resamples: int, seed: int) -> _Measured:
-    at = np.arange(len(rows))
-
-    def mean(name: str, values: npt.ArrayLike) -> Interval:
-        return attrs.evolve(mean_interval(values, resamples=resamples, seed=seed), metric=name)
-
-    def both(measure: Callable[[Floats, Floats], float]) -> tuple[float, float]:
-        return measure(unseen.before, unseen.hit), measure(unseen.after, unseen.hit)
-
-    return _Measured(
-        quality=mean("quality", rows.quality[at, unseen.tiers]),
-        large_share=mean("share of large calls", (unseen.tiers > 0).astype(np.float64)),
-        cost=None if cost is None else mean("US dollars a query", cost[at, unseen.tiers]),
-        medium=mean("quality of the cheapest tier", rows.quality[:, 0]),
-        large=mean("quality of the dearest tier", rows.quality[:, -1]),
-        calibration_error=both(expected_calibration_error),
-        brier=both(brier_score),
-    )
-
-
-def _finish(  # noqa: PLR0917 - everything that was found, put together
-    router: Router,
-    rows: Material,
-    maps: Maps,
-    chosen: Choice,
-    target: Target,
-    measured: _Measured,
-    costs: Costs,
-    method: str,
-    resamples: int,
-    seed: int,
-) -> Calibrated:
-    gains = maps.apply(rows.gains)
-    tiers = climb(gains, chosen.thresholds)
-    point = OperatingPoint(chosen.thresholds, float((tiers > 0).mean()), "calibration")
-    rates = base_rates(router, rows, resamples=resamples, seed=seed)
-    shift = None if router.shift is None else router.shift.assess([row.query for row in rows.examples])
-    warnings = warnings_of(router, rows, maps=maps, rates=rates, shift=shift, method=method)
-    found = Found(
-        target=target,
-        met=chosen.met,
-        nearest=chosen.nearest,
-        quality=measured.quality,
-        large_share=measured.large_share,
-        cost=measured.cost,
-        rows=len(rows),
-    )
-    copy = None
-    if chosen.met:
-        confidence, hit = rows.decided(tiers)
-        again = Recalibration(
+    def find(self, cost_note: str) -> Calibrated:
+        """Choose the point, measure it on rows left out in turn, and put everything together."""
+        rows = self.rows
+        maps = Maps.fit(rows, np.arange(len(rows)), self.method)
+        gains = maps.apply(rows.gains)
+        chosen = choose(self.target, gains, rows.quality, self.cost)
+        tiers = climb(gains, chosen.thresholds)
+        point = OperatingPoint(chosen.thresholds, float((tiers > 0).mean()), "calibration")
+        unseen = self._unseen()
+        found = self._found(chosen, unseen)
+        rates = base_rates(self.router, rows, resamples=self.resamples, seed=self.seed)
+        learned = self.router.shift
+        shift = None if learned is None else learned.assess([row.query for row in rows.examples])
+        warnings = warnings_of(self.router, rows, maps=maps, rates=rates, shift=shift, method=self.method)
+        again = self._recalibration(maps, gains, tiers, warnings)
+        return Calibrated(
+            target=self.target,
+            reached=chosen.met,
+            sure=is_sure(found),
+            sentence=say(found),
+            point=point,
+            quality=found.quality,
+            large_share=found.large_share,
+            cost=found.cost,
+            cost_note=cost_note,
+            medium_quality=self._mean("quality of the cheapest tier", rows.quality[:, 0]),
+            large_quality=self._mean("quality of the dearest tier", rows.quality[:, -1]),
+            calibration_error=_both(expected_calibration_error, unseen),
+            brier=_both(brier_score, unseen),
+            base_rates=rates,
+            shift=shift,
+            warnings=warnings,
+            method=self.method,
             rows=len(rows),
-            target=f"{target.kind} {target.value:g}",
+            resamples=self.resamples,
+            seed=self.seed,
+            router=_recalibrated(self.router, rows, again, point, say(found)) if chosen.met else None,
+        )
+
+    def _unseen(self) -> _Unseen:
+        """Leave rows out in turn, fit everything to the others, and decide those left out."""
+        rows, fold = self.rows, parts(len(self.rows), self.seed)
+        tiers = np.zeros(len(rows), dtype=np.int64)
+        after = np.zeros(len(rows))
+        for number in np.unique(fold):
+            inside, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+            gains = Maps.fit(rows, others, self.method).apply(rows.gains)
+            cost = None if self.cost is None else self.cost[others]
+            point = choose(self.target, gains[others], rows.quality[others], cost)
+            decided = climb(gains, point.thresholds)
+            confidence, hit = rows.decided(decided)
+            trusted = fit_map(confidence[others], hit[others], self.method, least=0.0)
+            tiers[inside] = decided[inside]
+            after[inside] = mapped(trusted, confidence[inside])
+        before, hit = rows.decided(tiers)
+        return _Unseen(tiers=tiers, before=before, after=after, hit=hit)
+
+    def _found(self, chosen: Choice, unseen: _Unseen) -> Found:
+        at = np.arange(len(self.rows))
+        cost = self.cost
+        return Found(
+            target=self.target,
+            met=chosen.met,
+            nearest=chosen.nearest,
+            quality=self._mean("quality", self.rows.quality[at, unseen.tiers]),
+            large_share=self._mean("share of large calls", (unseen.tiers > 0).astype(np.float64)),
+            cost=None if cost is None else self._mean("US dollars a query", cost[at, unseen.tiers]),
+            rows=len(self.rows),
+        )
+
+    def _mean(self, name: str, values: Floats) -> Interval:
+        found = mean_interval(values, resamples=self.resamples, seed=self.seed)
+        return attrs.evolve(found, metric=name)
+
+    def _recalibration(
+        self, maps: Maps, gains: Floats, tiers: Integers, notes: tuple[str, ...]
+    ) -> Recalibration:
+        confidence, hit = self.rows.decided(tiers)
+        at = np.linspace(0.0, 1.0, _QUANTILES)
+        return Recalibration(
+            rows=len(self.rows),
+            target=f"{self.target.kind} {self.target.value:g}",
             base=maps.base,
             gains=maps.gains,
-            confidence=fit_map(confidence, hit, method, least=0.0),
-            gain_quantiles=_quantiles(gains),
-            notes=warnings,
+            confidence=fit_map(confidence, hit, self.method, least=0.0),
+            gain_quantiles=tuple(tuple(np.quantile(step, at).tolist()) for step in gains.T),
+            notes=notes,
         )
-        copy = _recalibrated(router, rows, again, point, say(found))
-    return Calibrated(
-        target=target,
-        reached=chosen.met,
-        sure=is_sure(found),
-        sentence=say(found),
-        point=point,
-        quality=measured.quality,
-        large_share=measured.large_share,
-        cost=measured.cost,
-        cost_note=costs.note,
-        medium_quality=measured.medium,
-        large_quality=measured.large,
-        calibration_error=measured.calibration_error,
-        brier=measured.brier,
-        base_rates=rates,
-        shift=shift,
-        warnings=warnings,
-        method=method,
-        rows=len(rows),
-        resamples=resamples,
-        seed=seed,
-        router=copy,
-    )
 
 
-def _quantiles(gains: Floats) -> tuple[tuple[float, ...], ...]:
-    at = np.linspace(0.0, 1.0, _QUANTILES)
-    return tuple(tuple(np.quantile(gains[:, step], at).tolist()) for step in range(gains.shape[1]))
+def _both(measure: Callable[[Floats, Floats], float], unseen: _Unseen) -> tuple[float, float]:
+    """Measure the confidence before and after."""
+    return measure(unseen.before, unseen.hit), measure(unseen.after, unseen.hit)
 
 
 def _recalibrated(
