@@ -39,6 +39,8 @@ compare = []
 
 [evaluate]
 resamples = 100
+timed = 10
+reasons = 5
 {more}
 """
 

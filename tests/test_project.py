@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
+import routesdk
 from projects import FILES, LINEAR, config, did, open_project, reasons, states, write_project
 from routesdk import Router
 from routesdk.dataset import read_examples, write_examples
@@ -15,25 +15,6 @@ from routesdk.errors import ConfigError, LeakError
 from routesdk.host import PluginHost
 from routesdk.pipeline.project import Project, run
 from routesdk.testing import MODELS, make_examples
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that was run to its end, once."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        write_project()
-        assert did(run(open_project())) == LINEAR
-    return folder
-
-
-@pytest.fixture
-def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, to be changed."""
-    shutil.copytree(finished, tmp_path / "project")
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project"
 
 
 def test_a_run_writes_the_files_that_people_expect(project: Path) -> None:
@@ -112,6 +93,15 @@ def test_a_changed_config_makes_stale_what_depends_on_it(
     # What comes later may yet be as it was: that shows when this has been run.
     for name in LINEAR[at + 1 :]:
         assert found[name] in ("waiting", "stale"), name
+
+
+def test_another_version_measures_anew_and_trains_nothing_anew(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routesdk, "__version__", "9.9")
+
+    assert "routesdk is 9.9, was " in reasons("evaluate")
+    assert {name for name, state in states().items() if state == "stale"} == {"evaluate", "report"}
 
 
 @pytest.mark.parametrize(

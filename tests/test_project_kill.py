@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,25 +14,6 @@ import pytest
 
 from projects import LINEAR, contents, did, open_project, states, write_project
 from routesdk.pipeline.project import run
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that was run to its end, once."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        write_project()
-        run(open_project())
-    return folder
-
-
-@pytest.fixture
-def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, to be changed."""
-    shutil.copytree(finished, tmp_path / "project")
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project"
 
 
 def _start(*arguments: str, largest: int | None = None) -> subprocess.Popen[str]:
@@ -66,7 +46,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(project: Path) -> 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_project()
@@ -88,7 +68,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
     ours = contents(*folders)
     files = ("data/generated/oracle_dataset.jsonl", "data/generated/test_outcomes.jsonl")
     ours |= {name: contents("data/generated")[name] for name in files}
-    monkeypatch.chdir(finished)
+    monkeypatch.chdir(finished_project)
     theirs = contents(*folders) | {name: contents("data/generated")[name] for name in files}
     assert ours == theirs
 

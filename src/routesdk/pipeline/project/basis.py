@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import routesdk
 from routesdk.config import OracleConfig, TrainConfig
 from routesdk.errors import RouteSDKError
 from routesdk.pipeline.prepare import FORM_VERSION, PROMPT_VERSION
@@ -38,13 +39,18 @@ def facts_of(project: Project, stage: Stage) -> Facts:
         plan.SFT: _sft,
         plan.DPO: _train,
         plan.EVALUATE: _evaluate,
-        plan.REPORT: _nothing,
+        plan.REPORT: _report,
     }
     return facts | own[stage.name](project)
 
 
-def _nothing(_: Project) -> dict[str, str]:
-    return {}
+def _report(_: Project) -> dict[str, str]:
+    return _measured_by()
+
+
+def _measured_by() -> dict[str, str]:
+    """Return who measures and renders: another version may know more figures, and neither costs anything."""
+    return {"routesdk": routesdk.__version__}
 
 
 def _download(project: Project) -> dict[str, str]:
@@ -159,6 +165,7 @@ def _listing(folder: Path) -> str:
 def _evaluate(project: Project) -> dict[str, str]:
     config = project.config
     return {
+        **_measured_by(),
         **setting_facts("evaluate", unstructure(config.evaluate), _MEASURED),
         **setting_facts("project", unstructure(config.project), ("test_limit",)),
         **setting_facts("router", unstructure(config.router), ("large_share", "model_options")),
