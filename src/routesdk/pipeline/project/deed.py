@@ -95,7 +95,7 @@ def download(work: Work) -> str:
     count = write_examples(work.made(layout.benchmark), benchmark.examples())
     if not count:
         raise ConfigError("oracle.benchmark", repr(part.name), "has no rows", "Give one that has some.")
-    return f"{count:,} questions"
+    return "1 question" if count == 1 else f"{count:,} questions"
 
 
 def split(work: Work) -> str:
