@@ -24,6 +24,7 @@ def case(**changes: object) -> Case:
         gap=interval(0.15),
         cost=made.cost,
         constant=False,
+        shift=made.shift,
     )
     return attrs.evolve(whole, **changes)  # type: ignore[arg-type]
 
@@ -149,12 +150,21 @@ def test_one_that_is_better_than_prompt_length_is_not() -> None:
     assert not any("prompt length" in each for each in find_verdict(case()).sentences)
 
 
-def test_a_share_of_calls_far_from_what_was_meant_is_remarked() -> None:
-    assert any(
-        "meant to send 80 % of the training mix up from medium, and sends 31 %" in each
-        for each in find_verdict(case(meant_share=0.8)).sentences
-    )
-    assert not any("meant to send" in each for each in find_verdict(case(meant_share=0.3)).sentences)
+def test_rows_of_another_domain_are_remarked() -> None:
+    usual = case()
+    shifted = attrs.evolve(usual, shift=attrs.evolve(usual.shift, shifted=True, note="These look unlike."))
+
+    assert find_verdict(shifted).sentences[-1] == "These look unlike."
+    assert usual.shift.note not in find_verdict(usual).sentences
+
+
+def test_a_share_of_calls_far_from_what_was_meant_is_remarked_where_the_ranking_is_sound() -> None:
+    off, near = (" ".join(find_verdict(case(meant_share=share)).sentences) for share in (0.8, 0.3))
+
+    assert "meant to send 80 % of the training mix up from medium, and sends 31 % of these" in off
+    assert "meant to send" not in near
+    unsound = with_apgr(case(meant_share=0.8), interval(0.5, 0.02))
+    assert "meant to send" not in " ".join(find_verdict(unsound).sentences)
 
 
 def test_rows_of_the_same_make_lead_to_the_same_verdict_whatever_their_order() -> None:

@@ -34,7 +34,11 @@ def print_evaluation(evaluation: Evaluation, *, out: Console | None = None) -> N
     out.print(_table(headings, map(_line, evaluation.lines)))
     out.print("\n[bold]targets[/] that the project set out with, beside what was measured")
     out.print(_table(("", "target", "measured [95 %]", "outcome"), map(_target, evaluation.targets)))
-    for text in (f"cost {evaluation.cost.basis}: {evaluation.cost.note}", *evaluation.notes):
+    remarks = [f"cost {evaluation.cost.basis}: {evaluation.cost.note}", *evaluation.notes]
+    if not evaluation.shift.shifted:
+        # Else the verdict says it.
+        remarks.append(evaluation.shift.note)
+    for text in remarks:
         out.print(f"[yellow]{printable(text, 600)}[/]", soft_wrap=True)
     decisive, *further = map(printable, evaluation.verdict.sentences)
     out.print()

@@ -14,7 +14,7 @@ from routesdk.metrics import Interval
 from routesdk.metrics._input import whole_number
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES
 from routesdk.pipeline.evaluation.admission import Admitted, admit
-from routesdk.pipeline.evaluation.basis import Cost, DataFile
+from routesdk.pipeline.evaluation.basis import Cost, DataFile, ShiftFigures
 from routesdk.pipeline.evaluation.chart import draw_curves, operating_figures, reliability, risk_coverage
 from routesdk.pipeline.evaluation.detail import Perturbation
 from routesdk.pipeline.evaluation.drawing import (
@@ -151,12 +151,12 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
     samples = _draw(material, parted, draws)
     curves, bins, risks = draw_curves(material, resamples=resamples, seed=seed)
     headline = lines(material, samples)
-    cost = _cost(material, samples)
+    cost, unlike = _cost(material, samples), shift(material, draws)
     return Evaluation(
         tiers=material.router.tiers,
         rows=len(material),
         left_out=(),
-        verdict=find_verdict(_case(material, samples, headline, cost)),
+        verdict=find_verdict(_case(material, samples, headline, cost, unlike)),
         lines=headline,
         metrics=metrics(material, samples),
         curves=curves,
@@ -173,7 +173,7 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
         reasonings=None,
         latency=None,
         cost=cost,
-        shift=shift(material, draws),
+        shift=unlike,
         targets=targets(material, samples),
         provenance=provenance(material.router, (), name=""),
         notes=(),
@@ -192,7 +192,9 @@ def _draw(material: Material, parted: Sequence[Parting], draws: Draws) -> Sample
     return Samples.draw(statistics, len(material), resamples=draws.resamples, seed=draws.seed)
 
 
-def _case(material: Material, samples: Samples, headline: Sequence[Line], cost: Cost) -> Case:
+def _case(
+    material: Material, samples: Samples, headline: Sequence[Line], cost: Cost, unlike: ShiftFigures
+) -> Case:
     tiers = material.router.tiers
     cheap, *_, dear = constants(tiers)
     gap = samples.difference(dear, cheap, ACCURACY)
@@ -206,6 +208,7 @@ def _case(material: Material, samples: Samples, headline: Sequence[Line], cost: 
         gap=gap,
         cost=cost,
         constant=bool(np.ptp(material.scored.gain) == 0.0),
+        shift=unlike,
         meant_share=material.router.operating_point.large_share,
     )
 

@@ -193,5 +193,6 @@ def shift(material: Material, draws: Draws) -> ShiftFigures:
         expected=known.false_alarm,
         threshold=known.threshold,
         examples=tuple(material.rows[at].id for at in furthest[:_UNLIKE_SHOWN]),
+        shifted=test.shifted,
         note=test.sentence,
     )

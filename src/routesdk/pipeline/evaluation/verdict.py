@@ -7,7 +7,7 @@ import math
 import attrs
 
 from routesdk.metrics import Interval
-from routesdk.pipeline.evaluation.basis import Cost
+from routesdk.pipeline.evaluation.basis import Cost, ShiftFigures
 from routesdk.pipeline.evaluation.figures import BEST_SINGLE, Advice, Line, Verdict
 from routesdk.pipeline.evaluation.wording import percent, points
 from routesdk.pipeline.payoff.figures import ORACLE, PROMPT_LENGTH, RANDOM
@@ -34,6 +34,7 @@ class Case:
         gap: Accuracy of the dearest tier minus the cheapest.
         cost: What the calls cost.
         constant: Whether the router expects the same gain for every row.
+        shift: How many rows look unlike what the router learned from.
         meant_share: Share of calls that its operating point was meant to send up; None where not said.
     """
 
@@ -44,6 +45,7 @@ class Case:
     gap: Interval
     cost: Cost
     constant: bool
+    shift: ShiftFigures
     meant_share: float | None = None
 
     @property
@@ -195,7 +197,9 @@ def _remarks(case: Case) -> list[str]:
     meant = case.meant_share
     # With more than two tiers, it is the share of calls that leave the cheapest one.
     off = 0.0 if meant is None else abs(meant - (1.0 - case.router.tier_shares[0]))
-    if meant is not None and off > _SHARE_OFF and case.rows >= FEWEST_ROWS:
+    # Where the ranking is not sound, no other operating point helps.
+    sound = case.router.apgr is not None and case.router.apgr.low > 0.5
+    if meant is not None and off > _SHARE_OFF and sound and case.rows >= FEWEST_ROWS:
         found.append(
             f"It was meant to send {percent(meant)} of the training mix up from {cheap}, and sends "
             f"{percent(1.0 - case.router.tier_shares[0])} of these: another mix, so `routesdk calibrate` may "
@@ -208,6 +212,8 @@ def _remarks(case: Case) -> list[str]:
         )
     if case.rows >= FEWEST_ROWS and not case.constant:
         found += _against_simple(case)
+    if case.shift.shifted:
+        found.append(case.shift.note)
     return found
 
 
