@@ -18,6 +18,29 @@ _FORMS = (
     "In what year was it that a {who} of {where} {what}, {year} or later?",
     "What is the name of the {who} who {what} at {where} in {year}?",
 )
+USUAL = (
+    "who wrote the opera carmen and when was it first performed",
+    "what is the name of the longest river in south america",
+    "In what year did Marie Curie receive her second Nobel Prize?",
+    "who was the first woman to win the booker prize",
+    "when did the berlin wall come down",
+    "What is the surname of the architect who designed the Sydney Opera House?",
+    "who sang the theme song of the film goldfinger",
+    "where was the treaty of versailles signed",
+    "In which city was the composer Antonin Dvorak born?",
+    "how many moons does the planet neptune have",
+    "who is the author of the novel things fall apart",
+    "On what day, month, and year did the Apollo 11 mission land on the Moon?",
+    "what was the first album of the band pink floyd",
+    "who discovered penicillin and in what year",
+    "when was the first world cup of football held",
+    "What was the first and last name of the 10th president of the United States?",
+    "who plays the main character in the series breaking bad",
+    "what is the currency of the country of denmark",
+    "In what year was the University of Bologna founded?",
+    "who painted the ceiling of the sistine chapel",
+)
+"""Questions such as the bundled default learned from."""
 
 
 def questions(count: int, seed: int) -> list[str]:

@@ -505,6 +505,19 @@ def test_outcomes_parted_without_an_error_leave_the_slope_finite() -> None:
     assert 1.0 < found.slope < 1000.0
 
 
+@pytest.mark.parametrize("happened", [0.0, 1.0])
+def test_what_always_or_never_happened_is_not_certain(happened: float) -> None:
+    found = fit_map(np.linspace(0.1, 0.9, 100), np.full(100, happened), PLATT, least=0.0)
+
+    assert abs(found(0.5) - happened) == pytest.approx(1 / 102, abs=0.002)
+
+
+def test_predictions_that_are_all_alike_become_the_mean() -> None:
+    found = fit_map(np.full(100, 0.9), np.repeat([0.0, 1.0], 50), PLATT, least=0.0)
+
+    assert found(0.9) == pytest.approx(0.5, abs=0.01)
+
+
 def test_outcomes_that_fall_leave_a_level_map_at_their_mean() -> None:
     found = fit_map(np.linspace(0.1, 0.9, 100), np.linspace(0.9, 0.1, 100), PLATT, least=0.0)
 

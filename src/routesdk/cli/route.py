@@ -24,9 +24,13 @@ from routesdk.types import Decision, Query
 
 if TYPE_CHECKING:
     from routesdk.router import Router
+    from routesdk.shift import ShiftScore
 
 CHUNK = 1024
 """Queries decided at once: enough for full speed, few enough for flat memory."""
+
+_TOGETHER = 20
+"""From so many queries on, it is said whether they look unlike together: fewer may do so by chance."""
 
 
 def route(
@@ -65,7 +69,7 @@ def route(
             # Bytes of JSON's own ASCII: no query can hold what a terminal's encoding cannot.
             sys.stdout.write(json.dumps(decision_to_dict(decision)) + "\n")
         return
-    _print(decided)
+    _print(decided, router.shift)
 
 
 def _decide(
@@ -92,12 +96,12 @@ def _batched(queries: Iterable[Query]) -> Iterator[tuple[Query, ...]]:
         yield chunk
 
 
-def _print(decided: Iterator[tuple[Query, Decision]]) -> None:
+def _print(decided: Iterator[tuple[Query, Decision]], shift: ShiftScore | None) -> None:
     first = list(itertools.islice(decided, 2))
     if len(first) == 1:
         _print_one(*first[0])
     elif first:
-        _print_many(itertools.chain(first, decided))
+        _print_many(itertools.chain(first, decided), shift)
 
 
 def _print_one(query: Query, decision: Decision) -> None:
@@ -134,18 +138,22 @@ def decision_table(query: Query, decision: Decision) -> Table:
     return table
 
 
-def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:
+def _print_many(decided: Iterator[tuple[Query, Decision]], shift: ShiftScore | None) -> None:
     """Print decisions a row each, chunk by chunk, and what they come to."""
     out = console()
     models: Counter[str] = Counter()
     notices: Counter[str] = Counter()
     costs: list[Decimal | None] = []
+    # A question that is asked again says no more than it did.
+    scores: dict[int, float] = {}
     while chunk := list(itertools.islice(decided, CHUNK)):
         out.print(_table(chunk))
-        for _, decision in chunk:
+        for query, decision in chunk:
             models[decision.model] += 1
             notices.update(decision.notices)
             costs.append(decision.estimated_cost_usd)
+            if decision.shift_score is not None:
+                scores[hash(query.text)] = decision.shift_score
     shares = ", ".join(f"{count:,} to {printable(model)}" for model, count in models.items())
     out.print(f"\n{len(costs):,} queries: {shares}")
     known = [cost for cost in costs if cost is not None]
@@ -155,6 +163,10 @@ def _print_many(decided: Iterator[tuple[Query, Decision]]) -> None:
     out.print(f"estimated cost: ${sum(known):.6f}{more}" if known else "estimated cost: unknown")
     for notice, count in notices.items():
         out.print(f"[yellow]{count:,} x {printable(notice)}[/]")
+    if shift is not None and len(scores) >= _TOGETHER:
+        together = shift.assess_scores(tuple(scores.values()))
+        if together.shifted:
+            out.print(f"[yellow]{printable(together.sentence)}[/]")
 
 
 def _table(chunk: list[tuple[Query, Decision]]) -> Table:

@@ -39,7 +39,9 @@ def fit_map(predicted: Floats, happened: Floats, method: str, *, least: float) -
     if method == ISOTONIC:
         return _isotonic(predicted, happened, least)
     shares, outcomes = ((each - least) / (1.0 - least) for each in (predicted, happened))
-    slope, offset = _platt(np.clip(shares, _EDGE, 1.0 - _EDGE), np.clip(outcomes, 0.0, 1.0))
+    # As Platt has it: what never happened on so many rows is rare, and not impossible.
+    rare = 1.0 / (len(outcomes) + 2.0)
+    slope, offset = _platt(np.clip(shares, _EDGE, 1.0 - _EDGE), np.clip(outcomes, rare, 1.0 - rare))
     return MonotoneMap(method=PLATT, least=least, slope=slope, offset=offset)
 
 
