@@ -171,13 +171,16 @@ class ShiftScore:
     def assess(self, queries: Iterable[QueryLike]) -> ShiftTest:
         """Say of many queries at once whether they look unlike: far more surely than of any one of them.
 
+        A text that stands there again counts once: it says no more than it did.
+
         Raises:
             ConfigError: There are no queries.
         """
-        return self.assess_scores(self.score(queries))
+        texts = (query if isinstance(query, str) else Query.of(query).text for query in queries)
+        return self.assess_scores(self.score(dict.fromkeys(texts)))
 
     def assess_scores(self, scores: Sequence[float] | NDArray[np.float64]) -> ShiftTest:
-        """Say the same of scores that decisions carry already.
+        """Say the same of scores that decisions carry already, those of different queries.
 
         Raises:
             ConfigError: There are no scores, or one is no share.
