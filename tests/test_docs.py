@@ -106,8 +106,10 @@ def test_the_other_commands_of_the_readme_run(workplace: Path) -> None:
     for name, some in parts.items():
         write_examples(workplace / f"{name}.jsonl", some)
     script = workplace / "commands.sh"
-    # The first two install and test; they are run elsewhere.
-    script.write_text("".join(list(_blocks(README, "console"))[2:]), encoding="utf-8")
+    # The first two install and test; they are run elsewhere. A project begins in a folder of its own.
+    commands = "".join(list(_blocks(README, "console"))[2:])
+    commands = commands.replace("routesdk init", "mkdir new && cd new\nroutesdk init")
+    script.write_text(commands, encoding="utf-8")
 
     assert _bash(script, workplace)
     assert len((workplace / "decisions.jsonl").read_text("utf-8").splitlines()) == 2
