@@ -103,6 +103,7 @@ bench: $(VENV)/.trainer-stamp
 	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/oracle.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/metrics.py
 
 results: $(VENV)/.trainer-stamp
 	mkdir -p build

@@ -347,15 +347,35 @@ class TrainConfig:
 
 @attrs.frozen(kw_only=True, field_transformer=checked)
 class EvaluateConfig:
-    """How a router is judged: `[evaluate]`.
+    """How a router is judged: `[evaluate]`; which one is said by `[router]`.
 
     Attributes:
+        data: Files of rows with recorded outcomes, none of which the router learned from.
+        output: Folder of the results and the report.
+        format: Form of the report: `html`, `md` or `json`.
         resamples: Bootstrap resamples behind every interval.
         seed: Seed of the bootstrap.
+        topics: Whether figures are broken down by topic.
+        perturbations: Other wordings under which decisions should stay; empty measures none.
+        timed: Up to how many decisions are timed alone; 0 for none.
+        reasons: For how many rows a reason is written and looked at; 0 for none.
+        mistakes: How many mistakes of each kind are shown.
     """
 
+    data: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
+    output: Path = attrs.field(default=Path("evaluation/results"), converter=_path)
+    format: str = attrs.field(default="html", validator=in_(("html", "md", "json")))
     resamples: int = attrs.field(default=2000, validator=ge(100))
     seed: int = attrs.field(default=0, validator=ge(0))
+    topics: bool = True
+    perturbations: tuple[str, ...] = attrs.field(
+        default=("case", "typos", "whitespace", "politeness"),
+        converter=_models,
+        validator=deep_iterable(in_(("case", "typos", "whitespace", "politeness"))),
+    )
+    timed: int = attrs.field(default=200, validator=ge(0))
+    reasons: int = attrs.field(default=50, validator=ge(0))
+    mistakes: int = attrs.field(default=5, validator=ge(0))
 
 
 @attrs.frozen(kw_only=True, field_transformer=checked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING, cast
 import attrs
 import pytest
 
+from routesdk.config import TrainConfig
+from routesdk.pipeline.training import links
 from routesdk.testing import check_trainer, make_examples, write_dataset
-from routesdk.types import Dataset, Query, TrainJob, TrainProgress
+from routesdk.tuning import SFTConfig
+from routesdk.types import Dataset, PartConfig, Query, TrainJob, TrainProgress
 from small_model import save_random_model
 from tuning import HOST, STACK, needed, weights
 
@@ -103,6 +107,42 @@ def test_dpo_keeps_the_contract_of_a_trainer(base: Path, sft: Done, rows: Datase
     job = TrainJob(train=(rows,), output=tmp_path, start=sft.output)
 
     check_trainer(trainer, model, job=job, tolerance=1e-4)
+
+
+def test_a_base_model_that_the_table_of_sft_names_is_the_one_of_dpo(base: Path) -> None:
+    config = TrainConfig(trainer=PartConfig("qlora-dpo"), sft=SFTConfig(base_model=str(base)), compare=())
+
+    found = {link.name: getattr(link.trainer, "config").base_model for link in links(config, HOST)}  # noqa: B009
+
+    assert found == {"qlora-sft": str(base), "qlora-dpo": str(base)}
+
+
+@pytest.mark.parametrize("trainer", ["qlora-sft", "qlora-dpo"])
+def test_what_was_trained_leaves_memory_before_the_router_is_loaded(  # noqa: PLR0917 - fixtures
+    trainer: str, base: Path, sft: Done, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from routesdk.plugins.generative import finish, material
+    from routesdk.plugins.generative.base import Base, load_base
+
+    trained: list[weakref.ref[PreTrainedModel]] = []
+    held: list[bool] = []
+
+    def first(*arguments: object, **named: object) -> Base:
+        loaded = load_base(*arguments, **named)  # type: ignore[arg-type]
+        trained.append(weakref.ref(loaded.model))
+        return loaded
+
+    def second(*arguments: object, **named: object) -> Base:
+        held.append(trained[0]() is not None)
+        return load_base(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(material, "load_base", first)
+    monkeypatch.setattr(finish, "load_base", second)
+    start = sft.output if trainer == "qlora-dpo" else None
+
+    train(tmp_path, rows, trainer, start, base_model=str(base))
+
+    assert held == [False]
 
 
 def test_every_step_is_a_line_of_metrics_and_is_told_to_who_listens(sft: Done) -> None:

@@ -13,6 +13,7 @@ from routesdk.cli import (
     ask,
     calibrate,
     checkpoint,
+    evaluate,
     judge,
     leak,
     oracle,
@@ -43,6 +44,7 @@ app.command("leak-check")(leak.leak_check)
 app.command("prepare")(training.prepare)
 app.command("train")(training.train)
 app.command("compare")(training.compare)
+app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("merge")(checkpoint.merge)
 app.command("push")(checkpoint.push)

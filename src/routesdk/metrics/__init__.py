@@ -78,7 +78,7 @@ from routesdk.metrics.intervals import (
 )
 from routesdk.metrics.latency import percentile_statistic, percentiles
 from routesdk.metrics.oracle import oracle_gap_closed, oracle_gap_statistic
-from routesdk.metrics.ratio import group_statistics, ratio_statistic
+from routesdk.metrics.ratio import difference_statistic, group_statistics, ratio_statistic
 from routesdk.metrics.reliability import (
     Reliability,
     reliability_band,
@@ -141,6 +141,7 @@ __all__ = [
     "deferral_area_statistic",
     "deferral_curve",
     "deferral_curve_statistic",
+    "difference_statistic",
     "expected_calibration_error",
     "f1_statistic",
     "factuality",

@@ -28,7 +28,11 @@ def column(metric: str, name: str, values: npt.ArrayLike) -> Floats:
         MetricError: The column is empty, not one-dimensional, not numeric, or holds
             NaN or infinity.
     """
-    found = np.asarray(values)
+    try:
+        found = np.asarray(values)
+    except ValueError as error:
+        # Lists of unlike lengths within one another.
+        raise MetricError(metric, f"{name} is no column of numbers: {error}") from error
     if found.dtype.kind not in "biuf":
         raise MetricError(metric, f"{name} holds {found.dtype} values, not numbers")
     if found.ndim != 1:

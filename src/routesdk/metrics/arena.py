@@ -1,7 +1,7 @@
 """RouterArena's score: one figure from accuracy and cost.
 
 Source: Lu et al., RouterArena: An Open Platform for Comprehensive Comparison of LLM Routers
-(arXiv:2510.00202), section 4, and `compute_arena_score` in `llm_evaluation/run.py` of
+(arXiv:2510.00202), and `compute_arena_score` in `llm_evaluation/run.py` of
 github.com/RouteWorks/RouterArena, read on 2026-11-26, for the form and its three constants.
 """
 
@@ -33,7 +33,7 @@ def arena_score(accuracy: float, usd_per_1000: float, *, beta: float = BETA) -> 
 
     Cost counts by its logarithm, from 0 at 200 US dollars for a thousand queries to 1 at
     0.0044; the score is the weighted harmonic mean of that and of accuracy. Costs beyond
-    either end count as that end, as the score is not meant for them.
+    either end count as that end; RouterArena's code goes on beyond them, where the score leaves 0 to 1.
 
     Args:
         accuracy: Mean quality, from 0 to 1.

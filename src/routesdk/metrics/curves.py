@@ -15,6 +15,7 @@ from routesdk.metrics._ranking import grouped, over, quality_gap, ranked, rankin
 from routesdk.metrics.accuracy import routed_quality
 from routesdk.metrics.deferral import check_recovered, deferral_curve
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_interval
+from routesdk.metrics.ratio import difference_statistic
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -163,14 +164,15 @@ def cpt_statistic(
         each = np.arange(len(counts))
         rows, gap = through[:, -1], gained[:, -1]
         wanted = recovered * gap
-        reached = gained >= wanted[:, None]
+        # A point that is there but for a rounding counts, and the last one does in any case.
+        reached = gained >= (wanted - SMALLEST_GAP * rows)[:, None]
         reached[:, -1] = True
         at = reached.argmax(axis=1)
         before = np.maximum(at - 1, 0)
         low = np.where(at > 0, gained[each, before], 0.0)
         left = np.where(at > 0, through[each, before], 0.0)
         rise = gained[each, at] - low
-        part = np.divide(wanted - low, rise, out=np.zeros_like(rise), where=rise > 0)
+        part = np.minimum(np.divide(wanted - low, rise, out=np.zeros_like(rise), where=rise > 0), 1.0)
         share = (left + part * (through[each, at] - left)) / rows
         return np.where(gap > SMALLEST_GAP * rows, np.where(wanted <= 0, 0.0, share), np.nan)
 
@@ -262,10 +264,7 @@ def apgr_difference(
     """
     apgr(score, medium, large)
     ours, theirs = apgr_statistic(score, medium, large), apgr_statistic(baseline, medium, large)
-
-    def statistic(counts: Floats) -> Floats:
-        return ours(counts) - theirs(counts)
-
+    statistic = difference_statistic(ours, theirs)
     rows = len(np.asarray(medium))
     return bootstrap_interval(
         "difference in APGR", statistic, rows, resamples=resamples, seed=seed, level=level

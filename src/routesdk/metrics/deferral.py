@@ -91,12 +91,12 @@ class DeferralCurve:
         check_recovered("CPT", recovered)
         gap = self._gap("CPT")
         wanted = self.quality[0] + recovered * gap
-        # The last point is there whatever rounding does.
-        at = int(np.argmax(np.append(self.quality[:-1] >= wanted, True)))
+        # A point that is there but for a rounding counts, and the last one does in any case.
+        at = int(np.argmax(np.append(self.quality[:-1] >= wanted - SMALLEST_GAP, True)))
         if at == 0:
             return float(self.share_large[0])
         below, above = self.quality[at - 1], self.quality[at]
-        part = (wanted - below) / (above - below)
+        part = min((wanted - below) / (above - below), 1.0)
         return float(self.share_large[at - 1] + part * (self.share_large[at] - self.share_large[at - 1]))
 
     def _gap(self, metric: str) -> float:

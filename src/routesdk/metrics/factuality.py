@@ -1,7 +1,7 @@
 """SimpleQA's figures: correct, not attempted, correct given attempted, and their F1.
 
 Source: Wei et al., Measuring short-form factuality in large language models
-(arXiv:2411.04368), section 3, and `simpleqa_eval.py` of github.com/openai/simple-evals,
+(arXiv:2411.04368), and `simpleqa_eval.py` of github.com/openai/simple-evals,
 read on 2026-11-26.
 """
 

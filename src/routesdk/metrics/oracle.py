@@ -1,7 +1,7 @@
 """How much of what a perfect choice would gain over the best single model a router gets.
 
 Source: Lindauer, van Rijn and Kotthoff, The Algorithm Selection Competitions 2015 and 2017
-(arXiv:1805.01214), section 2, for the gap between the single best and the virtual best
+(arXiv:1805.01214), for the gap between the single best and the virtual best
 solver that a selector closes.
 """
 

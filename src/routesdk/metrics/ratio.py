@@ -1,4 +1,4 @@
-"""Statistics that are one sum over another: means of groups, shares, savings."""
+"""Statistics made of sums and of one another: quotients, means of groups, paired differences."""
 
 from __future__ import annotations
 
@@ -67,6 +67,24 @@ def group_statistics(values: npt.ArrayLike, groups: Sequence[str]) -> Mapping[st
     return MappingProxyType(
         {name: _mean_of(numbers, np.flatnonzero(codes == code)) for code, name in enumerate(names.tolist())}
     )
+
+
+def difference_statistic(first: Statistic, second: Statistic) -> Statistic:
+    """Prepare the difference of two statistics of the same rows, each pair on one resample.
+
+    Args:
+        first: The one in question.
+        second: What to compare it with.
+
+    Returns:
+        A function from counts, (resamples, rows), to the first minus the second,
+        (resamples,); NaN where one of them is.
+    """
+
+    def statistic(counts: Floats) -> Floats:
+        return first(counts) - second(counts)
+
+    return statistic
 
 
 def _mean_of(values: Floats, rows: npt.NDArray[np.intp]) -> Statistic:

@@ -1,6 +1,6 @@
 """Whether decisions stay the same when only the wording of a query changes.
 
-Source: RouterArena (arXiv:2510.00202), section 4, robustness as one minus the ratio of
+Source: RouterArena (arXiv:2510.00202), robustness as one minus the ratio of
 decisions that flip.
 """
 

@@ -15,20 +15,19 @@ from routesdk.report.block import (
     number_columns,
     paragraph,
     section,
+    spoken,
     table,
 )
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
-from routesdk.report.summary import stacked
+from routesdk.report.summary import inline
 from routesdk.report.text import between, count, level_text, percent, sentence
-
-_UNITS = {"share": "share", "usd": "usd", "points": "points"}
 
 
 def shift(evaluation: Evaluation) -> Markup:
     """Say how many rows look unlike what the router learned from."""
     found = evaluation.shift
     heading = "Are these rows like what it learned from?"
-    note = paragraph(sentence(found.note)) if found.note else NOTHING
+    note = paragraph(spoken(sentence(found.note))) if found.note else NOTHING
     if found.share is None:
         unknown = "The checkpoint cannot tell." if not found.note else ""
         return section("shift", heading, paragraph(unknown) if unknown else NOTHING, note)
@@ -50,28 +49,22 @@ def metrics(evaluation: Evaluation) -> Markup:
         Column(heading="better is", kind="words"),
         Column(heading="note", kind="text"),
     ]
-    groups = dict.fromkeys(each.group for each in evaluation.metrics)
-    tables = [
-        join((element("h3", sentence(group)[:-1]), _metric_table(evaluation, group, columns)))
-        for group in groups
-    ]
-    return section("figures", "Every figure", *tables)
-
-
-def _metric_table(evaluation: Evaluation, group: str, columns: list[Column]) -> Markup:
-    rows = (_metric_row(each) for each in evaluation.metrics if each.group == group)
     level = level_text(evaluation.router.accuracy)
-    key = "figures-" + "".join(letter if letter.isalnum() else "-" for letter in group)
-    return table(key, f"With {level} intervals of {evaluation.resamples:,} resamples.", columns, rows)
+    caption = f"With {level} intervals of {evaluation.resamples:,} resamples."
+    return section("figures", "Every figure", table("figures", caption, columns, _metric_rows(evaluation)))
+
+
+def _metric_rows(evaluation: Evaluation) -> Iterable[Row]:
+    for group in dict.fromkeys(each.group for each in evaluation.metrics):
+        yield Row(cells=(group,), group=True)
+        yield from (_metric_row(each) for each in evaluation.metrics if each.group == group)
 
 
 def _metric_row(metric: Metric) -> Row:
-    unit = _UNITS.get(metric.unit, "")
-    name: Content = metric.name
-    if metric.unit == "usd":
-        name = f"{metric.name}, of 1,000 queries"
-    note: Content = sentence(metric.note) if metric.note else ""
-    return Row(cells=(name, stacked(metric.interval, unit), metric.better, note))
+    # One query's cost stands here, and that of a thousand in the headline table.
+    unit = "each" if metric.unit == "usd" else metric.unit
+    name = f"{metric.name}, points" if metric.unit == "points" else metric.name
+    return Row(cells=(name, inline(metric.interval, unit), metric.better, sentence(metric.note)))
 
 
 def provenance(evaluation: Evaluation) -> Markup:
@@ -116,4 +109,6 @@ def left_out_text(ids: tuple[str, ...], most: int = 5) -> str:
 def _notes(evaluation: Evaluation) -> Markup:
     if not evaluation.notes:
         return NOTHING
-    return join((element("h3", "What to keep in mind"), bullets(sentence(each) for each in evaluation.notes)))
+    return join(
+        (element("h3", "What to keep in mind"), bullets(spoken(sentence(each)) for each in evaluation.notes))
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import attrs
 
 from routesdk.report.drawing import Plot, draw, legend
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
+
+_COMMAND = re.compile("`([^`\n]+)`")
 
 _LONGEST_QUOTE = 600
 """Characters of a query or a reason that are shown."""
@@ -19,7 +22,7 @@ class Column:
 
     Attributes:
         heading: What it holds, with its unit.
-        kind: `number`, `words` for a few of them, or `text` for sentences.
+        kind: `number`, `words` for a few of them, `text` for sentences, or `long` for some of them.
     """
 
     heading: str
@@ -36,12 +39,14 @@ class Row:
     """A row of a table; its first cell names it.
 
     Attributes:
-        cells: One for each column.
+        cells: One for each column; the name alone of a group that begins here.
         ours: Whether it is the router that the report is about.
+        group: Whether it is the heading of the rows below it.
     """
 
     cells: tuple[Content, ...]
     ours: bool = False
+    group: bool = False
 
 
 def table(key: str, caption: str, columns: Sequence[Column], rows: Iterable[Row]) -> Markup:
@@ -60,7 +65,7 @@ def table(key: str, caption: str, columns: Sequence[Column], rows: Iterable[Row]
             "table",
             element("caption", element("span", caption), id=f"{key}-caption"),
             element("thead", element("tr", *heads)),
-            element("tbody", *(_row(columns, row) for row in rows)),
+            *_bodies(columns, rows),
         ),
         # Whoever has no mouse scrolls it with the arrow keys, and hears what it is.
         class_="scroll",
@@ -68,6 +73,20 @@ def table(key: str, caption: str, columns: Sequence[Column], rows: Iterable[Row]
         aria_labelledby=f"{key}-caption",
         tabindex="0",
     )
+
+
+def _bodies(columns: Sequence[Column], rows: Iterable[Row]) -> Iterable[Markup]:
+    """Put the rows of each group into a body of their own, whose heading then is theirs alone."""
+    held: list[Markup] = []
+    for row in rows:
+        if row.group:
+            if held:
+                yield element("tbody", *held)
+            heading = element("th", *row.cells, scope="rowgroup", colspan=len(columns))
+            held = [element("tr", heading, class_="group")]
+        else:
+            held.append(_row(columns, row))
+    yield element("tbody", *held)
 
 
 def _row(columns: Sequence[Column], row: Row) -> Markup:
@@ -118,6 +137,12 @@ def shortened(text: str, limit: int = _LONGEST_QUOTE) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit].rstrip()}… ({len(text) - limit:,} more characters)"
+
+
+def spoken(text: str) -> Markup:
+    """Write our own sentences, in which commands stand between backticks."""
+    parts = _COMMAND.split(text)
+    return join(code(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def code(text: str) -> Markup:

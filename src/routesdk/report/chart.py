@@ -10,7 +10,8 @@ import attrs
 from routesdk.pipeline.evaluation import BEST_SINGLE, ROUTER, Curve, CurvePoint, Evaluation, Line
 from routesdk.pipeline.payoff.figures import ORACLE, PROMPT_LENGTH, RANDOM
 from routesdk.report import drawing
-from routesdk.report.drawing import Band, Look, Mark, Place, Plot, Point
+from routesdk.report.drawing import Band, Look, Mark, Plot, Point
+from routesdk.report.marker import Place
 from routesdk.report.scale import axis
 from routesdk.report.text import level_text, percent, tick_dollars
 

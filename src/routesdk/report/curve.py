@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from routesdk.pipeline.evaluation import Evaluation
 from routesdk.report.block import Column, Row, facts, figure, number_columns, paragraph, section, table
 from routesdk.report.chart import across, cost_quality, reliability, risk_coverage, thinned
-from routesdk.report.markup import Content, Markup, element
-from routesdk.report.text import ABSENT, between, dollars_per_thousand, level_text, percent
+from routesdk.report.markup import Markup, element
+from routesdk.report.summary import broken
+from routesdk.report.text import between, dollars_per_thousand, level_text, percent
 
 
 def curves(evaluation: Evaluation) -> Markup:
@@ -64,7 +65,7 @@ def _curve_table(evaluation: Evaluation) -> Markup:
     rows = []
     for curve in evaluation.curves:
         for point in thinned(curve.points):
-            ends = f"{percent(point.accuracy)} [{100 * point.low:.1f}, {100 * point.high:.1f}]"
+            ends = broken(percent(point.accuracy), _ends(point.low, point.high))
             money = () if point.cost_usd is None or not costs else (dollars_per_thousand(point.cost_usd),)
             rows.append(Row(cells=(curve.name, percent(point.share), ends, *money)))
     caption = f"Points of the curves, with {level_text(evaluation.router.accuracy)} intervals."
@@ -74,18 +75,15 @@ def _curve_table(evaluation: Evaluation) -> Markup:
 def confidence(evaluation: Evaluation) -> Markup:
     """Draw whether the confidence means what it says, and whether it tells hard queries from easy ones."""
     found = evaluation.reliability
-    error = found.calibration_error.value
-    if error <= found.perfect_error:
-        verdict = "no more than a perfectly calibrated router may show on as many rows"
-    else:
-        verdict = "more than a perfectly calibrated router would show on as many rows"
+    than = "no more" if found.calibration_error.value <= found.perfect_error else "more"
     return section(
         "confidence",
         "What the confidence is worth",
         paragraph(
             "Confidence is the probability that the decided policy is the recorded one. Its calibration "
-            f"error is {between(found.calibration_error)}: {verdict}, whose 95th percentile is "
-            f"{found.perfect_error:.3f}. Its Brier score is {between(found.brier)}; lower is better."
+            f"error is {between(found.calibration_error)}: {than} than {found.perfect_error:.3f}, which a "
+            "perfectly calibrated router would stay below on 95 of 100 such samples. Its Brier score is "
+            f"{between(found.brier)}; lower is better."
         ),
         element(
             "div",
@@ -95,12 +93,7 @@ def confidence(evaluation: Evaluation) -> Markup:
                 "above it not sure enough.",
                 _reliability_table(evaluation),
             ),
-            figure(
-                risk_coverage(evaluation),
-                "The line should rise: the decisions that the router is surest of should be wrong "
-                "least often.",
-                _risk_table(evaluation),
-            ),
+            _risk(evaluation),
             class_="figures",
         ),
     )
@@ -113,9 +106,19 @@ def _reliability_table(evaluation: Evaluation) -> Markup:
     ]
     rows: list[Row] = []
     for each in evaluation.reliability.bins:
-        hit: Content = f"{percent(each.hit)} [{100 * each.low:.1f}, {100 * each.high:.1f}]"
+        hit = broken(percent(each.hit), _ends(each.low, each.high))
         rows.append(Row(cells=(percent(each.confidence), hit, f"{each.rows:,}")))
     return table("reliability-numbers", "Rows by their confidence.", columns, rows)
+
+
+def _risk(evaluation: Evaluation) -> Markup:
+    if not evaluation.risk_coverage.points:
+        return paragraph("There is no curve of risk and coverage.")
+    return figure(
+        risk_coverage(evaluation),
+        "The line should rise: the decisions that the router is surest of should be wrong least often.",
+        _risk_table(evaluation),
+    )
 
 
 def _risk_table(evaluation: Evaluation) -> Markup:
@@ -127,10 +130,14 @@ def _risk_table(evaluation: Evaluation) -> Markup:
         Row(
             cells=(
                 percent(each.coverage, 0),
-                f"{percent(each.risk)} [{100 * each.low:.1f}, {100 * each.high:.1f}]",
+                broken(percent(each.risk), _ends(each.low, each.high)),
             )
         )
         for each in evaluation.risk_coverage.points
     ]
-    area = between(evaluation.risk_coverage.area) if evaluation.risk_coverage.points else ABSENT
+    area = between(evaluation.risk_coverage.area)
     return table("risk-numbers", f"The area under the curve is {area}; lower is better.", columns, rows)
+
+
+def _ends(low: float, high: float) -> str:
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"

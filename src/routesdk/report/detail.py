@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routesdk.pipeline.evaluation import Breakdown, Cell, Evaluation, Group
-from routesdk.report.block import Column, Row, number_columns, paragraph, quoted, section, table
+from routesdk.report.block import Column, Row, lines, number_columns, paragraph, quoted, section, table
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
 from routesdk.report.summary import stacked, standing
 from routesdk.report.text import ABSENT, count, level_text, percent, sentence, signed_number
@@ -56,14 +56,15 @@ def _breakdown(evaluation: Evaluation, found: Breakdown) -> Markup:
         *number_columns(f"calls of {dear}", "recorded policy decided"),
     ]
     key = found.by.replace(" ", "-")
+    middle = len(evaluation.tiers) > 2
     level = level_text(evaluation.router.accuracy)
     caption = f"Parted by {found.by}, largest first, with {level} intervals; gains are paired."
     if found.note:
         caption += f" {sentence(found.note)}"
-    return table(f"by-{key}", caption, columns, (_group(each) for each in found.groups))
+    return table(f"by-{key}", caption, columns, (_group(each, middle) for each in found.groups))
 
 
-def _group(group: Group) -> Row:
+def _group(group: Group, middle: bool) -> Row:
     return Row(
         cells=(
             group.name,
@@ -72,7 +73,7 @@ def _group(group: Group) -> Row:
             stacked(group.medium, "share"),
             stacked(group.large, "share"),
             stacked(group.gained, "points"),
-            standing(group.gained),
+            standing(group.gained) if group.large_share or middle else "the same calls",
             percent(group.large_share),
             percent(group.policy_accuracy),
         )
@@ -103,10 +104,9 @@ def cells(evaluation: Evaluation) -> Markup:
     columns = [
         Column(heading="cell", kind="words"),
         *number_columns("rows", "share"),
-        Column(heading="policy of the cell", kind="words"),
         *number_columns(f"sent to {evaluation.tiers[-1].name}", "policy decided"),
-        Column(heading="why", kind="text"),
-        Column(heading="examples", kind="text"),
+        Column(heading="policy of the cell, and why", kind="text"),
+        Column(heading="examples", kind="long"),
     ]
     total = sum(cell.rows for cell in evaluation.cells)
     caption = (
@@ -127,10 +127,9 @@ def _cell(cell: Cell, total: int) -> Row:
             name,
             f"{cell.rows:,}",
             percent(cell.rows / total) if total else ABSENT,
-            cell.policy,
             ABSENT if empty else percent(cell.large_share),
             ABSENT if empty else percent(cell.policy_accuracy),
-            cell.reason,
+            lines((cell.policy, element("span", sentence(cell.reason), class_="soft"))),
             _examples(cell),
         )
     )
@@ -202,7 +201,7 @@ def _reasonings(evaluation: Evaluation) -> Markup:
         "give an answer away": found.gives_away,
     }
     rows = (Row(cells=(name, stacked(value, "share"))) for name, value in shares.items())
-    caption = f"{count(found.rows, 'reason')} looked at. {sentence(found.note)}".strip()
+    caption = sentence(found.note) or f"{count(found.rows, 'reason')} looked at."
     return join((element("h3", "Its reasons"), table("reasons", caption, columns, rows)))
 
 

@@ -12,20 +12,19 @@ from typing import TypeAlias
 
 import attrs
 
+from routesdk.report.marker import Place, corners, marker
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
 from routesdk.report.scale import Axis
 
-WIDTH, HEIGHT = 480.0, 340.0
+WIDTH, HEIGHT = 480.0, 352.0
 """Size of a plot in its own units; a page shows it as wide as there is room."""
 
 # Room for labels at the size that a narrow page gives them.
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84.0, 30.0, 12.0, 58.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84.0, 30.0, 16.0, 66.0
 
 _MARKERS_OF_A_LINE = 10
 
 _SWATCH_WIDTH, _SWATCH_HEIGHT = 44.0, 22.0
-
-Place: TypeAlias = tuple[float, float]
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +34,7 @@ class Look:
     Attributes:
         tone: `strong`, `plain` or `faint`: which of the page's colours.
         dash: Lengths of dashes and gaps; empty for a full line.
-        marker: A shape, see `MARKERS`; empty for none.
+        marker: A shape, see `routesdk.report.marker.MARKERS`; empty for none.
         width: Width of the line.
     """
 
@@ -170,13 +169,13 @@ def _labels(plot: Plot) -> Markup:
     texts = []
     for tick in plot.x.ticks:
         x, y = plot.place((tick, plot.y.low))
-        texts.append(element("text", plot.x.text(tick), x=x, y=y + 20, text_anchor="middle"))
+        texts.append(element("text", plot.x.text(tick), x=x, y=y + 28, text_anchor="middle"))
     for tick in plot.y.ticks:
         x, y = plot.place((plot.x.low, tick))
         texts.append(element("text", plot.y.text(tick), x=x - 6, y=y + 5, text_anchor="end"))
     middle_x, middle_y = (_LEFT + WIDTH - _RIGHT) / 2, (_TOP + HEIGHT - _BOTTOM) / 2
     named = {"text_anchor": "middle", "class_": "axis"}
-    texts.append(element("text", plot.x.label, x=middle_x, y=HEIGHT - 12, **named))
+    texts.append(element("text", plot.x.label, x=middle_x, y=HEIGHT - 10, **named))
     turned = f"rotate(-90 18 {middle_y:g})"
     texts.append(element("text", plot.y.label, x=18, y=middle_y, transform=turned, **named))
     # What the description says already: a screen reader need not read the numbers of the axes.
@@ -189,7 +188,7 @@ def _mark(plot: Plot, mark: Mark) -> Markup:
     if isinstance(mark, Band):
         lower = [plot.place((x, low)) for x, low, _ in mark.points]
         upper = [plot.place((x, high)) for x, _, high in mark.points]
-        return element("polygon", points=_points([*lower, *reversed(upper)]), class_="band")
+        return element("polygon", points=corners([*lower, *reversed(upper)]), class_="band")
     return element(
         "g", *_whiskers(plot, mark), marker(mark.look.marker, plot.place(mark.at)), class_=mark.look.tone
     )
@@ -199,7 +198,7 @@ def _line(places: Sequence[Place], look: Look) -> Markup:
     drawn: list[Content] = [
         element(
             "polyline",
-            points=_points(places),
+            points=corners(places),
             stroke_width=look.width,
             stroke_dasharray=look.dash or None,
             class_="line",
@@ -229,59 +228,6 @@ def _whiskers(plot: Plot, point: Point) -> list[Content]:
 
 def _stroke(start: Place, end: Place) -> Markup:
     return element("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], class_="whisker")
-
-
-def _points(places: Sequence[Place]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-
-
-def _polygon(*places: Place, sides: Place) -> Markup:
-    x, y = sides
-    return element("polygon", points=_points([(x + dx, y + dy) for dx, dy in places]), class_="marker")
-
-
-def _star() -> tuple[Place, ...]:
-    turns = [math.pi * at / 5 - math.pi / 2 for at in range(10)]
-    radii = [9.0 if at % 2 == 0 else 3.8 for at in range(10)]
-    return tuple(
-        (radius * math.cos(turn), radius * math.sin(turn)) for radius, turn in zip(radii, turns, strict=True)
-    )
-
-
-_SHAPES: dict[str, tuple[Place, ...]] = {
-    "square": ((-5, -5), (5, -5), (5, 5), (-5, 5)),
-    "diamond": ((0, -7), (7, 0), (0, 7), (-7, 0)),
-    "triangle": ((0, -7), (6.5, 5), (-6.5, 5)),
-    "inverted": ((0, 7), (6.5, -5), (-6.5, -5)),
-    "star": _star(),
-}
-
-_STROKES: dict[str, str] = {
-    "cross": "M{l} {t}L{r} {b}M{l} {b}L{r} {t}",
-    "plus": "M{l} {y}L{r} {y}M{x} {t}L{x} {b}",
-}
-
-MARKERS = ("circle", "ring", *_SHAPES, *_STROKES)
-"""Shapes that can be told apart in black and white."""
-
-
-def marker(shape: str, at: Place) -> Markup:
-    """Draw a shape around a place.
-
-    Raises:
-        ValueError: There is no such shape.
-    """
-    x, y = at
-    if shape in {"circle", "ring"}:
-        radius, kind = (5.0, "marker") if shape == "circle" else (9.0, "marker hollow")
-        return element("circle", cx=x, cy=y, r=radius, class_=kind)
-    if shape in _SHAPES:
-        return _polygon(*_SHAPES[shape], sides=at)
-    if shape in _STROKES:
-        ends = {"l": x - 5.5, "r": x + 5.5, "t": y - 5.5, "b": y + 5.5, "x": x, "y": y}
-        path = _STROKES[shape].format(**{key: f"{end:.1f}" for key, end in ends.items()})
-        return element("path", d=path, class_="marker stroke")
-    raise ValueError(f"{shape!r} is no marker; known: {', '.join(MARKERS)}")
 
 
 def _swatch(mark: Mark) -> Markup:

@@ -9,8 +9,10 @@ from routesdk.pipeline.evaluation import ROUTER, Evaluation, Line
 from routesdk.report.basis import left_out_text
 from routesdk.report.curve import operating_facts
 from routesdk.report.markup import plain
-from routesdk.report.summary import behind_baselines, measured_text, standing, target_text
+from routesdk.report.summary import basis_text, behind_baselines, measured_text, standing, target_text
 from routesdk.report.text import ABSENT, between, level_text, percent, sentence
+
+_COMMAND = re.compile("`([^`\n]+)`")
 
 # Brackets alone do nothing: it takes a pair and what follows it to make a link or a definition.
 _SPECIAL = re.compile(r"([\\`*_<>|&~#]|\](?=[(\[:]))")
@@ -34,7 +36,7 @@ def to_markdown(evaluation: Evaluation) -> str:
         _targets(evaluation),
         _confidence(evaluation),
         _shift(evaluation),
-        f"Cost: {_text(evaluation.cost.basis)}. {_text(sentence(evaluation.cost.note))}".strip(),
+        f"Cost: {_text(basis_text(evaluation))}",
         _provenance(evaluation),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -42,7 +44,7 @@ def to_markdown(evaluation: Evaluation) -> str:
 
 def _verdict(evaluation: Evaluation) -> str:
     first, *rest = map(sentence, evaluation.verdict.sentences or (evaluation.verdict.advice.value,))
-    return " ".join((f"**{_text(first)}**", *map(_text, rest)))
+    return " ".join((f"**{_spoken(first)}**", *map(_spoken, rest)))
 
 
 def _what(evaluation: Evaluation) -> str:
@@ -129,7 +131,18 @@ def _bullets(texts: Iterable[str]) -> str:
 
 def _text(text: str) -> str:
     """Keep a text on its line, and what it holds from being taken for Markdown or HTML."""
-    return _SPECIAL.sub(r"\\\1", " ".join(plain(text).split()))
+    return _inline(text).strip()
+
+
+def _spoken(text: str) -> str:
+    """Write our own sentences, in which commands stand between backticks."""
+    parts = _COMMAND.split(text)
+    return "".join(_code(part) if at % 2 else _inline(part) for at, part in enumerate(parts))
+
+
+def _inline(text: str) -> str:
+    """Escape a piece of a line, and keep the spaces around it."""
+    return _SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", plain(text)))
 
 
 def _code(text: str) -> str:

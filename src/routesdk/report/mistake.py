@@ -11,7 +11,6 @@ from routesdk.report.block import (
     bullets,
     code,
     facts,
-    number_columns,
     paragraph,
     quoted,
     section,
@@ -37,19 +36,29 @@ def mistakes(evaluation: Evaluation) -> Markup:
         "mistakes",
         "The worst mistakes",
         paragraph(
-            "Worst first. The best of all tiers is known only afterwards, so that even a good router makes "
-            "some of these; look for what they share.",
+            "Of each kind, the worst first. The best of all tiers is known only afterwards, so that even a "
+            "good router makes some of these; look for what they share.",
             kind="soft",
         ),
-        *(_case(evaluation, at, each) for at, each in enumerate(evaluation.mistakes, start=1)),
+        *_cases(evaluation),
     )
+
+
+def _cases(evaluation: Evaluation) -> Iterable[Markup]:
+    above = ""
+    for at, mistake in enumerate(evaluation.mistakes, start=1):
+        if mistake.kind != above:
+            known = _KINDS.get(mistake.kind)
+            yield element("h3", f"{mistake.kind.capitalize()}: {known}" if known else mistake.kind)
+        above = mistake.kind
+        yield _case(evaluation, at, mistake)
 
 
 def _case(evaluation: Evaluation, at: int, mistake: Mistake) -> Markup:
     decision = mistake.decision
     return element(
         "article",
-        element("h3", f"{at}. {mistake.kind}: {mistake.id}", id=f"mistake-{at}"),
+        element("h4", f"{at}. {mistake.kind}: {mistake.id}", id=f"mistake-{at}"),
         paragraph(quoted(mistake.query)),
         facts(_facts(evaluation, mistake, decision)),
         _answers(at, mistake),
@@ -62,7 +71,6 @@ def _case(evaluation: Evaluation, at: int, mistake: Mistake) -> Markup:
 
 def _facts(evaluation: Evaluation, mistake: Mistake, decision: Decision) -> Iterable[tuple[str, Content]]:
     cheap, dear = evaluation.tiers[0].name, evaluation.tiers[-1].name
-    yield "what went wrong", _KINDS.get(mistake.kind, mistake.kind)
     if mistake.topic:
         yield "topic", mistake.topic
     if mistake.lost:
@@ -100,7 +108,7 @@ def _answers(at: int, mistake: Mistake) -> Markup:
 
 def _trace(at: int, decision: Decision) -> Markup:
     columns = [
-        *number_columns("step"),
+        Column(heading="step", kind="words"),
         Column(heading="by", kind="words"),
         Column(heading="its wish", kind="words"),
         Column(heading="model after it", kind="words"),

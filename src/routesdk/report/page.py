@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import uuid
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from routesdk.dataset import replacing
 from routesdk.pipeline.evaluation import Evaluation
 from routesdk.report import basis, curve, detail, mistake, summary
 from routesdk.report.markup import Markup, document, element, join, style_sheet
@@ -61,12 +61,8 @@ def write_html(evaluation: Evaluation, file: str | os.PathLike[str]) -> Path:
     page = to_html(evaluation)
     target = Path(file)
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    try:
-        unfinished.write_text(page, encoding="utf-8", newline="\n")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(target) as raw:
+        raw.write(page.encode("utf-8"))
     return target
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from routesdk.metrics import Interval
 from routesdk.pipeline.evaluation import ROUTER, Evaluation, Line, Target
+from routesdk.pipeline.payoff.figures import PROMPT_LENGTH, RANDOM
 from routesdk.report.block import (
     Column,
     Row,
@@ -15,10 +16,13 @@ from routesdk.report.block import (
     number_columns,
     paragraph,
     section,
+    spoken,
     table,
 )
 from routesdk.report.markup import NOTHING, Content, Markup, element, join
 from routesdk.report.text import ABSENT, between, dollars, ends, figure, level_text, percent, sentence
+
+_STANDINGS = ("surely ahead", "surely behind", "cannot tell")
 
 
 def verdict(evaluation: Evaluation) -> Markup:
@@ -30,8 +34,8 @@ def verdict(evaluation: Evaluation) -> Markup:
         f"Verdict: {found.advice.value}",
         element(
             "div",
-            paragraph(sentence(first), kind="first"),
-            paragraph(" ".join(map(sentence, rest))) if rest else NOTHING,
+            paragraph(spoken(sentence(first)), kind="first"),
+            paragraph(spoken(" ".join(map(sentence, rest)))) if rest else NOTHING,
             class_="verdict",
         ),
     )
@@ -44,13 +48,27 @@ def stacked(interval: Interval | None, unit: str = "") -> Content:
     return lines((figure(interval, unit), element("span", ends(interval, unit), class_="low-high")))
 
 
+def inline(interval: Interval | None, unit: str = "") -> Content:
+    """Write a figure for a cell with its interval behind it; a narrow page may put it below."""
+    if interval is None:
+        return ABSENT
+    return broken(figure(interval, unit), ends(interval, unit))
+
+
+def broken(*pieces: str) -> Markup:
+    """Write pieces in a line that breaks between them, and not within one."""
+    spans = [element("span", piece, class_="piece") for piece in pieces]
+    return join(part for at, span in enumerate(spans) for part in ((" ", span) if at else (span,)))
+
+
 def standing(difference: Interval | None) -> str:
     """Say what a paired difference of the router from something else tells."""
     if difference is None:
         return ABSENT
+    ahead, behind, unknown = _STANDINGS
     if difference.low > 0:
-        return "surely ahead"
-    return "surely behind" if difference.high < 0 else "cannot tell"
+        return ahead
+    return behind if difference.high < 0 else unknown
 
 
 def headline(evaluation: Evaluation) -> Markup:
@@ -102,12 +120,16 @@ def _headline_row(line: Line, costs: bool) -> Row:
 
 def behind_baselines(evaluation: Evaluation) -> Iterable[str]:
     """Name what needs no training and does as well at the same share of calls, as far as can be told."""
-    like = [line for line in evaluation.lines if line.name in {"random", "prompt length"} and line.ahead]
-    short = [line.name for line in like if standing(line.ahead) != "surely ahead"]
-    if short:
+    like = [line for line in evaluation.lines if line.name in {RANDOM, PROMPT_LENGTH} and line.ahead]
+    found = {said: [line.name for line in like if standing(line.ahead) == said] for said in _STANDINGS}
+    if found["surely behind"]:
+        names = " and ".join(found["surely behind"])
+        yield f"At the same share of calls, the router is surely less accurate than {names} on these rows."
+    if found["cannot tell"]:
+        names = " and ".join(found["cannot tell"])
         yield (
-            f"At the same share of calls, the router is not surely more accurate than {' and '.join(short)} "
-            "on these rows: what needs no training does as well, as far as they tell."
+            f"At the same share of calls, the router is not surely more accurate than {names} on these "
+            "rows: what needs no training does as well, as far as they tell."
         )
 
 
@@ -122,7 +144,15 @@ def targets(evaluation: Evaluation) -> Markup:
         Column(heading="note", kind="text"),
     ]
     rows = (
-        Row(cells=(each.name, target_text(each), measured_text(each), each.outcome, each.note or ABSENT))
+        Row(
+            cells=(
+                each.name,
+                broken(target_text(each)),
+                measured_cell(each),
+                each.outcome,
+                each.note or ABSENT,
+            )
+        )
         for each in evaluation.targets
     )
     caption = "What the project set out to reach, and what these rows show. A target is no result."
@@ -146,6 +176,14 @@ def measured_text(target: Target) -> str:
     return f"{value} [{low}, {high}] {_unit_text(target)}"
 
 
+def measured_cell(target: Target) -> Content:
+    """Write the same for a cell."""
+    if target.measured is None:
+        return ABSENT
+    value, rest = measured_text(target).split(" ", 1)
+    return broken(value, rest)
+
+
 def _unit_text(target: Target) -> str:
     return "%" if target.unit == "percent" else target.unit
 
@@ -153,9 +191,7 @@ def _unit_text(target: Target) -> str:
 def cost(evaluation: Evaluation) -> Markup:
     """Say what the calls cost, and how that is known."""
     found = evaluation.cost
-    pairs: list[tuple[str, Content]] = [
-        ("how it is known", f"{found.basis}: {found.note}" if found.note else found.basis)
-    ]
+    pairs: list[tuple[str, Content]] = [("how it is known", basis_text(evaluation))]
     if found.per_query_usd:
         pairs.append(("1,000 queries by the router", between(found.per_query_usd, "usd")))
     if found.saved_usd:
@@ -167,6 +203,14 @@ def cost(evaluation: Evaluation) -> Markup:
     for tier, total in zip(evaluation.tiers, found.tier_total_usd, strict=False):
         pairs.append((f"all rows by {tier.name} alone", dollars(total)))
     return section("cost", "What it costs", facts(pairs))
+
+
+def basis_text(evaluation: Evaluation) -> str:
+    """Say how costs are known."""
+    found = evaluation.cost
+    if found.note.lower().startswith(found.basis):
+        return found.note
+    return f"{found.basis}: {found.note}" if found.note else found.basis
 
 
 def opening(evaluation: Evaluation) -> Markup:

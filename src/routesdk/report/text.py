@@ -21,7 +21,7 @@ def percent(value: float, places: int = 1) -> str:
 
 def points(value: float) -> str:
     """Write a difference of shares in percentage points, such as `+2.1`."""
-    return f"{_unsigned_zero(100 * value, 1):+.1f}"
+    return _signed(100 * value, 1)
 
 
 def plain_number(value: float) -> str:
@@ -31,7 +31,7 @@ def plain_number(value: float) -> str:
 
 def signed_number(value: float) -> str:
     """Write a difference of figures that have no unit, such as `+0.012`."""
-    return f"{_unsigned_zero(value, 3):+.3f}"
+    return _signed(value, 3)
 
 
 def dollars(value: float | Decimal) -> str:
@@ -59,7 +59,7 @@ def between(interval: Interval | None, unit: str = "") -> str:
     Args:
         interval: The figure; None where there is none.
         unit: `share`, `points` (a difference of shares), `signed` (a difference of others), `usd`
-            (of a query) or empty.
+            (of a query, written as that of a thousand), `each` (of a query, as it is) or empty.
     """
     if interval is None:
         return ABSENT
@@ -73,7 +73,9 @@ def figure(interval: Interval, unit: str = "") -> str:
 
 def ends(interval: Interval, unit: str = "") -> str:
     """Write an interval without its figure, such as `[57.1, 65.5]`."""
-    low, high = (value_text(end, unit).removesuffix(" %") for end in (interval.low, interval.high))
+    low, high = (
+        value_text(end, unit).removesuffix(" %").replace("$", "") for end in (interval.low, interval.high)
+    )
     return f"[{low}, {high}]"
 
 
@@ -86,6 +88,7 @@ def value_text(value: float, unit: str = "") -> str:
         "points": points,
         "signed": signed_number,
         "usd": dollars_per_thousand,
+        "each": dollars,
         "": plain_number,
     }
     return writers[unit](value)
@@ -107,6 +110,11 @@ def sentence(text: str) -> str:
     if not text:
         return ""
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def _signed(value: float, places: int) -> str:
+    shown = _unsigned_zero(value, places)
+    return f"{shown:+.{places}f}" if shown else f"{0:.{places}f}"
 
 
 def _unsigned_zero(value: float, places: int) -> float:

@@ -43,6 +43,7 @@ class ShiftFigures:
         expected: Share that would look so if they came from where the training rows came from.
         threshold: Score above which a row looks unlike it.
         examples: Ids of those that look unlike it the most.
+        shifted: Whether the rows as a whole look unlike it.
         note: What follows from it, or why nothing can be told.
     """
 
@@ -50,6 +51,7 @@ class ShiftFigures:
     expected: float | None
     threshold: float | None
     examples: tuple[str, ...] = ()
+    shifted: bool = False
     note: str = ""
 
 

@@ -38,6 +38,8 @@ COST, SAVED, SAVED_USD, SHARE = "cost", "saved", "saved in US dollars", "share o
 GRID = tuple(at / 20 for at in range(21))
 """Shares of calls of the dearest tier at which curves are drawn."""
 
+_LEVEL = 0.95
+
 GROUP_COLUMNS = (ACCURACY, "medium", "large", "gained")
 
 
@@ -139,10 +141,39 @@ def share_interval(samples: Samples, name: str, metric: str, rows: int | None = 
         metric: The metric.
         rows: Of how many rows it is, where not of all.
     """
-    found = samples.interval(name, metric)
-    if rows is not None:
-        found = attrs.evolve(found, rows=rows)
-    return settled(found)
+    found = samples.defined(name, metric)
+    if found is None:
+        # A group of one row is missing from about a third of the resamples, and by chance from more.
+        value, drawn = samples.points[name, metric], samples.values[name, metric]
+        low, high = wilson(value, rows or samples.rows)
+        found = undrawn(metric, value, (low, high), drawn, samples)
+    return settled(found if rows is None else attrs.evolve(found, rows=rows))
+
+
+def difference_interval(samples: Samples, name: str, metric: str, rows: int) -> Interval:
+    """Bound a difference of shares in a group; by -1 and 1 where too few resamples have any of its rows."""
+    found = samples.defined(name, metric)
+    if found is None:
+        drawn = samples.values[name, metric]
+        found = undrawn(metric, samples.points[name, metric], (-1.0, 1.0), drawn, samples)
+    return attrs.evolve(found, rows=rows)
+
+
+def undrawn(
+    metric: str, value: float, ends: tuple[float, float], drawn: Floats, samples: Samples
+) -> Interval:
+    """Return an interval that resamples did not give."""
+    return Interval(
+        metric=metric,
+        value=value,
+        low=ends[0],
+        high=ends[1],
+        level=_LEVEL,
+        resamples=len(drawn),
+        undefined=int(np.isnan(drawn).sum()),
+        seed=samples.seed,
+        rows=samples.rows,
+    )
 
 
 def settled(found: Interval) -> Interval:
@@ -153,7 +184,7 @@ def settled(found: Interval) -> Interval:
     return found
 
 
-def band(values: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
+def band(values: Floats, level: float = _LEVEL) -> tuple[Floats, Floats]:
     """Bound every point of a curve, (resamples, points); NaN where half of the resamples have no value."""
     low = np.full(values.shape[1], np.nan)
     high = low.copy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
@@ -11,6 +10,7 @@ import attrs
 import numpy as np
 
 from routesdk.errors import ConfigError, MetricError
+from routesdk.metrics import Interval
 from routesdk.metrics._input import whole_number
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES
 from routesdk.pipeline.evaluation.admission import Admitted, admit
@@ -26,6 +26,7 @@ from routesdk.pipeline.evaluation.drawing import (
 )
 from routesdk.pipeline.evaluation.figures import ROUTER, Evaluation, Line, Metric
 from routesdk.pipeline.evaluation.grouping import (
+    Parting,
     breakdowns,
     cells,
     confusion_table,
@@ -40,7 +41,8 @@ from routesdk.pipeline.evaluation.mistake import row_results, worst_mistakes
 from routesdk.pipeline.evaluation.origin import provenance
 from routesdk.pipeline.evaluation.perturbation import PERTURBATIONS, Change
 from routesdk.pipeline.evaluation.pricing import price_rows
-from routesdk.pipeline.evaluation.stability import Draws, decide_again, latency, reasonings
+from routesdk.pipeline.evaluation.remark import remarks
+from routesdk.pipeline.evaluation.stability import Draws, decide_again, latency, reasonings, shift
 from routesdk.pipeline.evaluation.verdict import Case, find_verdict
 from routesdk.pipeline.payoff.figures import ACCURACY
 from routesdk.pipeline.payoff.sampling import Samples
@@ -59,8 +61,6 @@ DEFAULT_MISTAKES = 5
 """Mistakes of each kind that are shown."""
 
 _CELL_EXAMPLES = 3
-
-_NO_SHIFT = "the checkpoint carries no shift score"
 
 
 def evaluate(
@@ -81,8 +81,8 @@ def evaluate(
 ) -> Evaluation:
     """Judge a router on rows that it did not learn from, beside every baseline.
 
-    All figures are read off the same resamples, so that differences are paired. The tier that the
-    operating point picked counts: rules and policy maps belong to whoever deploys a router.
+    All figures come from the same resamples, so that differences are paired. The tier that the operating
+    point picked counts: rules and policy maps belong to whoever deploys a router.
 
     Args:
         router: Its tiers are bound to models whose outcomes are on the rows.
@@ -100,8 +100,8 @@ def evaluate(
         date: When, as YYYY-MM-DD.
 
     Raises:
-        ConfigError: There are no rows, an id stands twice, rows lack outcomes of the tiers' models, the
-            router carries no hashes of what it learned from, or a number is out of range.
+        ConfigError: There are no rows, or two with one id; none has outcomes of the tiers' models; the
+            router carries no hashes of what it learned from; or a number is out of range.
         LeakError: The router learned from rows; it names them.
         MetricError: Resamples are no whole number of 1 or more.
         PredictionError: The policy model fails, or an expected gain is not finite.
@@ -109,20 +109,19 @@ def evaluate(
     _check_counts(resamples, timed=timed, reasons=reasons, mistakes=mistakes)
     admitted = admit(router, examples, name)
     material, batch_s = _decide(router, admitted)
-    draws = Draws(resamples=resamples, seed=seed)
-    stable = decide_again(material, perturbations, draws)
+    rows, draws = material.rows, Draws(resamples=resamples, seed=seed)
+    stable, robustness = decide_again(material, perturbations, draws)
     found = _measured(material, draws, topics)
-    rows = material.rows
     return attrs.evolve(
         found,
         left_out=admitted.left_out,
-        metrics=(*found.metrics, *_robustness(stable)),
+        metrics=(*found.metrics, *_robustness(stable, robustness)),
         mistakes=worst_mistakes(material, mistakes),
         perturbations=stable,
         reasonings=reasonings(material, reasons, draws),
         latency=latency(router, [row.query for row in rows], timed=timed, batch_s=batch_s),
         provenance=provenance(router, rows, name=name, data=data, command=command, date=date),
-        notes=_notes(material, admitted),
+        notes=remarks(material, admitted),
     )
 
 
@@ -149,20 +148,15 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
     """Read everything that resamples bound off the same draws."""
     resamples, seed = draws.resamples, draws.seed
     parted = partings(material, topics=topics)
-    statistics = {
-        **line_statistics(material),
-        **router_statistics(material),
-        **group_statistics(material, parted),
-    }
-    samples = Samples.draw(statistics, len(material), resamples=resamples, seed=seed)
+    samples = _draw(material, parted, draws)
     curves, bins, risks = draw_curves(material, resamples=resamples, seed=seed)
     headline = lines(material, samples)
-    cost = _cost(material, samples)
+    cost, unlike = _cost(material, samples), shift(material, draws)
     return Evaluation(
         tiers=material.router.tiers,
         rows=len(material),
         left_out=(),
-        verdict=find_verdict(_case(material, samples, headline, cost)),
+        verdict=find_verdict(_case(material, samples, headline, cost, unlike)),
         lines=headline,
         metrics=metrics(material, samples),
         curves=curves,
@@ -179,7 +173,7 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
         reasonings=None,
         latency=None,
         cost=cost,
-        shift=ShiftFigures(share=None, expected=None, threshold=None, note=_NO_SHIFT),
+        shift=unlike,
         targets=targets(material, samples),
         provenance=provenance(material.router, (), name=""),
         notes=(),
@@ -189,7 +183,18 @@ def _measured(material: Material, draws: Draws, topics: bool) -> Evaluation:
     )
 
 
-def _case(material: Material, samples: Samples, headline: Sequence[Line], cost: Cost) -> Case:
+def _draw(material: Material, parted: Sequence[Parting], draws: Draws) -> Samples:
+    statistics = {
+        **line_statistics(material),
+        **router_statistics(material),
+        **group_statistics(material, parted),
+    }
+    return Samples.draw(statistics, len(material), resamples=draws.resamples, seed=draws.seed)
+
+
+def _case(
+    material: Material, samples: Samples, headline: Sequence[Line], cost: Cost, unlike: ShiftFigures
+) -> Case:
     tiers = material.router.tiers
     cheap, *_, dear = constants(tiers)
     gap = samples.difference(dear, cheap, ACCURACY)
@@ -203,6 +208,7 @@ def _case(material: Material, samples: Samples, headline: Sequence[Line], cost: 
         gap=gap,
         cost=cost,
         constant=bool(np.ptp(material.scored.gain) == 0.0),
+        shift=unlike,
         meant_share=material.router.operating_point.large_share,
     )
 
@@ -227,40 +233,30 @@ def _cost(material: Material, samples: Samples) -> Cost:
     )
 
 
-def _robustness(stable: Iterable[Perturbation]) -> tuple[Metric, ...]:
-    return tuple(
-        Metric(
-            key=f"same_tier_{each.name}",
-            name=f"same tier under {each.name}",
-            group="robustness",
-            interval=each.same_tier,
-            unit="share",
-            better="higher",
-            note=f"{each.rows:,} questions that it changes",
-        )
-        for each in stable
+def _robustness(stable: Iterable[Perturbation], mean: Interval | None) -> tuple[Metric, ...]:
+    if mean is None:
+        return ()
+    whole = Metric(
+        key="robustness",
+        name="same tier in other words",
+        group="robustness",
+        interval=mean,
+        unit="share",
+        better="higher",
+        note="averaged over the wordings",
     )
-
-
-def _notes(material: Material, admitted: Admitted) -> tuple[str, ...]:
-    """Say what the figures leave out, and what decisions themselves remarked."""
-    found = []
-    if admitted.left_out:
-        count = len(admitted.left_out)
-        shown = ", ".join(admitted.left_out[:3]) + (", …" if count > 3 else "")
-        lack = "1 row lacks" if count == 1 else f"{count:,} rows lack"
-        found.append(f"{lack} an outcome of a tier, and {'was' if count == 1 else 'were'} left out: {shown}")
-    if admitted.repeated:
-        found.append(
-            f"{admitted.repeated:,} of the rows ask what another one asks, so that intervals are too narrow"
-        )
-    models = {tier.name: tier.model for tier in material.router.tiers}
-    elsewhere = sum(each.model != models[each.tier] for each in material.decisions)
-    if elsewhere:
-        found.append(
-            f"rules or the policy map sent {elsewhere:,} of the calls to another model than the tier's; "
-            "they are left out here"
-        )
-    noticed = Counter(notice for each in material.decisions for notice in each.notices)
-    found += [f"{count:,} decisions say: {notice}" for notice, count in noticed.most_common(5)]
-    return tuple(found)
+    return (
+        whole,
+        *(
+            Metric(
+                key=f"same_tier_{each.name}",
+                name=f"same tier under {each.name}",
+                group="robustness",
+                interval=each.same_tier,
+                unit="share",
+                better="higher",
+                note=f"{each.rows:,} questions that it changes",
+            )
+            for each in stable
+        ),
+    )

@@ -59,7 +59,7 @@ class Metric:
         name: What tables call it.
         group: The heading that it stands under, such as `quality`, `cost`, `ranking` or `calibration`.
         interval: The figure with its interval; None where it has no value on these rows.
-        unit: `share`, `usd`, `points` or empty.
+        unit: `share`, `usd`, `points` (a difference of shares: 0.01 is one percentage point) or empty.
         better: `higher`, `lower`, or empty where neither is.
         note: Why it has no value, or what a reader should know of it.
     """

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from routesdk.metrics import Interval, Statistic
+from routesdk.metrics import Statistic
 from routesdk.pipeline.evaluation.detail import (
     Breakdown,
     Cell,
@@ -18,11 +18,17 @@ from routesdk.pipeline.evaluation.detail import (
     Group,
     Share,
 )
-from routesdk.pipeline.evaluation.drawing import GROUP_COLUMNS, group_keys, share_interval, share_keys
+from routesdk.pipeline.evaluation.drawing import (
+    difference_interval,
+    group_keys,
+    share_interval,
+    share_keys,
+)
 from routesdk.pipeline.evaluation.headline import DECIDED
 from routesdk.pipeline.evaluation.material import Material
 from routesdk.pipeline.evaluation.wording import shortened
 from routesdk.pipeline.fingerprint import stable_hash
+from routesdk.pipeline.payoff.figures import ACCURACY
 from routesdk.pipeline.payoff.sampling import Key, Samples
 from routesdk.types import GRADES, Grade
 
@@ -119,17 +125,17 @@ def _group(
     inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
 ) -> Group:
     rows = int(inside.sum())
-    found: dict[str, Interval] = {
-        column: share_interval(samples, f"{by}: {name}", column, rows) for column in GROUP_COLUMNS
-    }
-    accuracy, medium, large, gained = (found[column] for column in GROUP_COLUMNS)
+    whose = f"{by}: {name}"
+    accuracy, medium, large = (
+        share_interval(samples, whose, column, rows) for column in (ACCURACY, "medium", "large")
+    )
     return Group(
         name=name,
         rows=rows,
         accuracy=accuracy,
         medium=medium,
         large=large,
-        gained=gained,
+        gained=difference_interval(samples, whose, "gained", rows),
         large_share=float(material.scored.large_called[inside].mean()),
         policy_accuracy=float(material.scored.hit[inside].mean()),
     )

@@ -55,6 +55,9 @@ _FIGURES = (
     ("aiq", "AIQ", "cost", "share", "higher"),
     ("arena", "RouterArena score", "cost", "", "higher"),
 )
+_SHARES = ("correct_given_attempted", "not_attempted", "decided_policy", "likeliest_policy")
+"""Those that are shares of rows, which no bootstrap can be certain of."""
+
 _KEYS = MappingProxyType(
     {
         APGR: "apgr",
@@ -73,8 +76,8 @@ def lines(material: Material, samples: Samples) -> tuple[Line, ...]:
     best = material.router.tiers[material.best_single]
     notes = {
         BEST_SINGLE: f"{best.name}, {best.model}: chosen on these very rows",
-        RANDOM: "as many calls of the dearest tier as the router, at random",
-        PROMPT_LENGTH: "as many calls of the dearest tier as the router, the longest questions",
+        RANDOM: "as many calls of each tier as the router, at random",
+        PROMPT_LENGTH: "as many calls of each tier as the router, the longest questions highest",
         "oracle": "knows the outcomes: the cheapest of the best; nobody reaches it",
     } | {
         name: f"{tier.model} for every query" for name, tier in zip(names, material.router.tiers, strict=True)
@@ -98,48 +101,37 @@ def lines(material: Material, samples: Samples) -> tuple[Line, ...]:
 
 def metrics(material: Material, samples: Samples) -> tuple[Metric, ...]:
     """List every figure of the router, the differences in accuracy from each baseline included."""
+    called = share_interval(samples, ROUTER, SHARE)
     found = [
-        Metric(
-            key="accuracy",
-            name="accuracy",
-            group="quality",
-            interval=share_interval(samples, ROUTER, ACCURACY),
-            unit="share",
-            better="higher",
-        )
+        _plain("accuracy", "accuracy", "quality", share_interval(samples, ROUTER, ACCURACY)),
+        attrs.evolve(
+            _plain("large_share", "calls of the dearest tier", "cost", called),
+            better="",
+        ),
     ]
     found += [
-        Metric(
-            key=f"accuracy_over_{name.replace(' ', '_')}",
-            name=f"accuracy minus {name}",
-            group="quality",
-            interval=samples.difference(ROUTER, name, ACCURACY),
+        attrs.evolve(
+            _plain(
+                f"accuracy_over_{name.replace(' ', '_')}",
+                f"accuracy minus {name}",
+                "quality",
+                samples.difference(ROUTER, name, ACCURACY),
+            ),
             unit="points",
-            better="higher",
         )
         for name in material.shares
         if name != ROUTER
     ]
-    found.append(
-        Metric(
-            key="large_share",
-            name="calls of the dearest tier",
-            group="cost",
-            interval=share_interval(samples, ROUTER, SHARE),
-            unit="share",
-        )
-    )
     found += [_metric(material, samples, figure) for figure in _FIGURES]
-    found.append(
-        Metric(
-            key="apgr_over_prompt_length",
-            name="APGR minus prompt length",
-            group="ranking",
-            interval=samples.difference(ROUTER, PROMPT_LENGTH, APGR),
-            better="higher",
-        )
-    )
+    ahead = samples.difference(ROUTER, PROMPT_LENGTH, APGR)
+    note = "" if ahead is not None else _why_missing(material, samples, APGR)
+    over_length = _plain("apgr_over_prompt_length", "APGR minus prompt length", "ranking", ahead)
+    found.append(attrs.evolve(over_length, unit="", note=note))
     return tuple(sorted(found, key=lambda each: _GROUPS.index(each.group)))
+
+
+def _plain(key: str, name: str, group: str, interval: Interval | None) -> Metric:
+    return Metric(key=key, name=name, group=group, interval=interval, unit="share", better="higher")
 
 
 _GROUPS = ("quality", "ranking", "policy", "calibration", "cost", "robustness", "reasons")
@@ -153,7 +145,7 @@ def _metric(material: Material, samples: Samples, figure: tuple[str, str, str, s
         key=_KEYS.get(key, key),
         name=name,
         group=group,
-        interval=None if interval is None else settled(interval) if unit == "share" else interval,
+        interval=settled(interval) if interval is not None and key in _SHARES else interval,
         unit=unit,
         better=better,
         note=note,

@@ -50,12 +50,12 @@ class Material:
         scored: Scored,
         costs: Costs,
     ) -> Material:
-        """Set baselines beside the decisions, at the router's own share of calls of the dearest tier."""
+        """Set baselines beside the decisions, at the router's own share of calls of each tier."""
         known = Rows(tiers=router.tiers, quality=scored.quality, length=scored.length)
         tiers = len(router.tiers)
         # The first of the best is the cheapest.
         best = int(scored.quality.mean(axis=0).argmax())
-        found = baseline_shares(known, float(scored.large_called.mean()))
+        found = baseline_shares(known, scored.tier_shares)
         # The oracle stands last in tables: nobody reaches it.
         shares = {
             ROUTER: np.eye(tiers)[scored.tier],

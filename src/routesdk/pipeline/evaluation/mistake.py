@@ -94,6 +94,7 @@ def row_results(material: Material) -> tuple[RowResult, ...]:
             obtained=obtained[at],
             grades=tuple(_grade_text(row.outcomes[tier.model]) for tier in material.router.tiers),
             cost_usd=usd[at] if usd else (),
+            unlike=decision.shift_score,
             record=decision_to_dict(decision),
         )
         for at, (row, decision) in enumerate(zip(material.rows, material.decisions, strict=True))

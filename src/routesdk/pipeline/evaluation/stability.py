@@ -9,20 +9,25 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from routesdk.errors import PolicyParseError, ReasonParseError
-from routesdk.lexicon import fold
-from routesdk.metrics import Interval, mean_interval, percentiles, unchanged
+from routesdk.metrics import (
+    Interval,
+    bootstrap_interval,
+    mean_interval,
+    percentiles,
+    robustness_statistic,
+    unchanged,
+)
+from routesdk.pipeline.evaluation.basis import ShiftFigures
 from routesdk.pipeline.evaluation.detail import Latency, Perturbation, Reasonings
 from routesdk.pipeline.evaluation.drawing import settled
 from routesdk.pipeline.evaluation.material import Material
 from routesdk.pipeline.evaluation.perturbation import Change, perturb
+from routesdk.pipeline.evaluation.reasons import ReasonCheck, check_reason
 from routesdk.pipeline.evaluation.wording import shortened
 from routesdk.pipeline.fingerprint import stable_hash
 from routesdk.pipeline.payoff.timing import times_alone
-from routesdk.pipeline.prepare.form import POLICY_MARK, REASON_MARK, read_completion
-from routesdk.pipeline.reasoning import leaked
-from routesdk.pipeline.resemblance import Words
 from routesdk.router import Router
+from routesdk.shift import assess_scores
 from routesdk.types import Decision, Example, Query
 
 _LONGEST_S = 30.0
@@ -31,7 +36,12 @@ _LONGEST_S = 30.0
 _PERCENTAGE = re.compile(r"\b\d+(?:\.\d+)? ?%")
 
 _FEWEST_REASONS = 5
-_SHORTEST_WORD = 4
+_UNLIKE_SHOWN = 5
+
+_NO_SHIFT = (
+    "the checkpoint carries no shift score, so that nothing is said of whether these rows look like what it "
+    "learned from"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -47,20 +57,36 @@ def quiet(router: Router) -> Router:
     return attrs.evolve(router, observers=())
 
 
-def decide_again(material: Material, changes: Mapping[str, Change], draws: Draws) -> tuple[Perturbation, ...]:
-    """Decide every question again in other words; a change that changes none of them is left out."""
+def decide_again(
+    material: Material, changes: Mapping[str, Change], draws: Draws
+) -> tuple[tuple[Perturbation, ...], Interval | None]:
+    """Decide every question again in other words; a change that changes none of them is left out.
+
+    Returns:
+        What each change brought, and the share of tiers that stayed, averaged over the changes;
+        a question that a change leaves as it is counts as one that stayed.
+    """
     router = quiet(material.router)
-    found = []
+    tiers = [each.tier for each in material.decisions]
+    found: list[Perturbation] = []
+    after: dict[str, list[str]] = {}
     for name, change in changes.items():
-        pairs = [
-            (decision, changed)
-            for row, decision in zip(material.rows, material.decisions, strict=True)
-            if (changed := perturb(row.query, change)) is not None
-        ]
-        if pairs:
-            before, asked = zip(*pairs, strict=True)
-            found.append(_compared(name, before, asked, router.route_batch(asked), draws))
-    return tuple(found)
+        changed = {
+            at: asked
+            for at, row in enumerate(material.rows)
+            if (asked := perturb(row.query, change)) is not None
+        }
+        if not changed:
+            continue
+        decided = dict(zip(changed, router.route_batch(changed.values()), strict=True))
+        before = [material.decisions[at] for at in changed]
+        found.append(_compared(name, before, list(changed.values()), list(decided.values()), draws))
+        after[name] = [decided[at].tier if at in decided else tier for at, tier in enumerate(tiers)]
+    if not after:
+        return (), None
+    statistic = robustness_statistic(tiers, after)
+    mean = bootstrap_interval("robustness", statistic, len(tiers), resamples=draws.resamples, seed=draws.seed)
+    return tuple(found), settled(mean)
 
 
 def _compared(
@@ -97,17 +123,17 @@ def reasonings(material: Material, most: int, draws: Draws) -> Reasonings | None
         draws: Behind the intervals.
     """
     router, started = quiet(material.router), time.perf_counter()
-    policies = {policy.name: policy.description for policy in router.matrix.policies}
-    found: list[tuple[bool, bool, bool, bool]] = []
+    found: list[ReasonCheck] = []
     for at in sorted(range(len(material)), key=lambda at: stable_hash(material.rows[at].id))[:most]:
         if len(found) >= _FEWEST_REASONS and time.perf_counter() - started > _LONGEST_S:
             break
         row = material.rows[at]
         explained = router.route(row.query, explain=True)
-        found.append(_judged(explained.explanation or "", row, explained.policy, policies))
+        found.append(_judged(explained.explanation, row, explained.policy, router))
     if not found:
         return None
-    parses, agrees, names, gives_away = np.array(found, dtype=np.float64).T
+    shown = [(each.parses, each.agrees, each.names_query, bool(each.gives_away)) for each in found]
+    parses, agrees, names, gives_away = np.array(shown, dtype=np.float64).T
     cut = f" of {min(most, len(material))} wanted" if len(found) < min(most, len(material)) else ""
     return Reasonings(
         rows=len(found),
@@ -119,44 +145,12 @@ def reasonings(material: Material, most: int, draws: Draws) -> Reasonings | None
     )
 
 
-def _judged(
-    reason: str, row: Example, policy: str, policies: Mapping[str, str]
-) -> tuple[bool, bool, bool, bool]:
-    """Tell whether a reason parses, agrees, names something of its query, and gives an answer away."""
+def _judged(reason: str | None, row: Example, policy: str, router: Router) -> ReasonCheck:
+    """Look at one reason; what it expects of the tiers, such as 28 %, is no answer to a question."""
+    plain = None if reason is None else _PERCENTAGE.sub("%", reason)
     answers = [each.answer for each in row.outcomes.values() if each.answer is not None]
-    return (
-        _parses(reason, policy),
-        _agrees(reason, policy, policies),
-        _names_something(reason, row.query.text),
-        # What a router expects of the tiers, such as 28 %, is no answer to a question about a number.
-        bool(leaked(_PERCENTAGE.sub("", reason), row.query, row.reference, answers)),
-    )
-
-
-def _parses(reason: str, policy: str) -> bool:
-    """Tell whether a reason is the one line that the form of a decision has room for."""
-    try:
-        read_completion(f"{POLICY_MARK} {policy}\n{REASON_MARK} {reason}", (policy,))
-    except (PolicyParseError, ReasonParseError):
-        return False
-    return True
-
-
-def _agrees(reason: str, policy: str, policies: Mapping[str, str]) -> bool:
-    """Tell whether a reason is no other policy's: it has neither the name nor the description of one."""
-    said = fold(reason)
-    others = [text for name, each in policies.items() if name != policy for text in (name, each)]
-    return bool(said.strip()) and not any(fold(text).strip(" .") in said for text in others if text.strip())
-
-
-def _names_something(reason: str, query: str) -> bool:
-    """Tell whether a reason has a word of four letters or more of its query, up to an ending."""
-    asked = Words(word for word in _words(query) if len(word) >= _SHORTEST_WORD)
-    return any(word in asked for word in _words(reason) if len(word) >= _SHORTEST_WORD)
-
-
-def _words(text: str) -> list[str]:
-    return "".join(char if char.isalnum() else " " for char in fold(text)).split()
+    policies = router.matrix.policies
+    return check_reason(plain, policy, policies, row.query, reference=row.reference, answers=answers)
 
 
 def latency(router: Router, queries: Sequence[Query], *, timed: int, batch_s: float) -> Latency | None:
@@ -182,4 +176,23 @@ def latency(router: Router, queries: Sequence[Query], *, timed: int, batch_s: fl
         # A clock that stood still would make the rate infinite, which JSON has no word for.
         batch_per_s=len(queries) / max(batch_s, 1e-9),
         batch=len(queries),
+    )
+
+
+def shift(material: Material, draws: Draws) -> ShiftFigures:
+    """Say how many rows look unlike what the router learned from, where its checkpoint can tell."""
+    known = material.router.shift
+    scores = [each.shift_score for each in material.decisions if each.shift_score is not None]
+    if known is None or len(scores) < len(material):
+        return ShiftFigures(share=None, expected=None, threshold=None, note=_NO_SHIFT)
+    test = assess_scores(scores, known.false_alarm, known.reference_rows)
+    unlike = np.array([known.is_unlike(score) for score in scores], dtype=np.float64)
+    furthest = sorted(np.flatnonzero(unlike).tolist(), key=lambda at: (-scores[at], material.rows[at].id))
+    return ShiftFigures(
+        share=_mean(unlike, draws),
+        expected=known.false_alarm,
+        threshold=known.threshold,
+        examples=tuple(material.rows[at].id for at in furthest[:_UNLIKE_SHOWN]),
+        shifted=test.shifted,
+        note=test.sentence,
     )

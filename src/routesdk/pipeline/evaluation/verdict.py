@@ -7,7 +7,7 @@ import math
 import attrs
 
 from routesdk.metrics import Interval
-from routesdk.pipeline.evaluation.basis import Cost
+from routesdk.pipeline.evaluation.basis import Cost, ShiftFigures
 from routesdk.pipeline.evaluation.figures import BEST_SINGLE, Advice, Line, Verdict
 from routesdk.pipeline.evaluation.wording import percent, points
 from routesdk.pipeline.payoff.figures import ORACLE, PROMPT_LENGTH, RANDOM
@@ -34,6 +34,7 @@ class Case:
         gap: Accuracy of the dearest tier minus the cheapest.
         cost: What the calls cost.
         constant: Whether the router expects the same gain for every row.
+        shift: How many rows look unlike what the router learned from.
         meant_share: Share of calls that its operating point was meant to send up; None where not said.
     """
 
@@ -44,6 +45,7 @@ class Case:
     gap: Interval
     cost: Cost
     constant: bool
+    shift: ShiftFigures
     meant_share: float | None = None
 
     @property
@@ -61,11 +63,12 @@ def find_verdict(case: Case) -> Verdict:
     """Say whether to route, and why. "Surely" means that the 95 % interval excludes the contrary.
 
     The rules, in their order: too few rows; a router that tells no query from another; no gap
-    between the models, or one in doubt; a ranking that is not surely better than chance; calls
-    that cost as much as the dearest tier alone; an operating point that buys nothing over the
-    cheapest tier, or is behind one model that costs no more; else route.
+    between the models, or one in doubt; a ranking that is not surely better than chance, or is
+    surely worse than prompt length; calls that cost as much as the dearest tier alone; one tier that
+    is surely more accurate and costs no more; an operating point that buys nothing over the
+    cheapest tier; else route.
     """
-    for rule in (_too_few, _constant, _gap, _ranking, _money, _operating):
+    for rule in (_too_few, _constant, _gap, _ranking, _length, _money, _dominated, _operating):
         found = rule(case)
         if found is not None:
             return attrs.evolve(found, sentences=(*found.sentences, *_remarks(case)))
@@ -132,6 +135,16 @@ def _ranking(case: Case) -> Verdict | None:
     return _no(f"it is not surely better than random: {found}.")
 
 
+def _length(case: Case) -> Verdict | None:
+    length = case.others[PROMPT_LENGTH]
+    if length.apgr_ahead is None or length.apgr_ahead.high >= 0:
+        return None
+    return _no(
+        f"prompt length, which needs no model, ranks surely better (APGR {_text(length.apgr)}, and it has "
+        f"{_text(case.router.apgr)}). Route by that, or train on more rows like these."
+    )
+
+
 def _money(case: Case) -> Verdict | None:
     saved = case.cost.saved
     if saved is None or saved.high > 0:
@@ -140,6 +153,21 @@ def _money(case: Case) -> Verdict | None:
         f"its calls cost no less than always {case.tiers[-1].name} ({percent(saved.value, 1)} saved, "
         f"{case.cost.basis})."
     )
+
+
+def _dominated(case: Case) -> Verdict | None:
+    """Judge a router beside which one model does more for no more money."""
+    ours = case.router.cost_usd
+    for tier in case.tiers:
+        line = case.others[f"always {tier.name}"]
+        if ours is None or line.cost_usd is None or line.ahead is None:
+            continue
+        if line.ahead.high < 0 and line.cost_usd.value <= ours.value:
+            return _no(
+                f"always {tier.name} ({tier.model}) is surely more accurate, the router being behind by "
+                f"{_points(line.ahead)}, and costs no more."
+            )
+    return None
 
 
 def _operating(case: Case) -> Verdict | None:
@@ -167,10 +195,15 @@ def _remarks(case: Case) -> list[str]:
         f"{dear} {case.dear.accuracy.value:.3f}, and the oracle {case.others[ORACLE].accuracy.value:.3f}."
     ]
     meant = case.meant_share
-    if meant is not None and abs(meant - case.router.large_share) > _SHARE_OFF:
+    # With more than two tiers, it is the share of calls that leave the cheapest one.
+    off = 0.0 if meant is None else abs(meant - (1.0 - case.router.tier_shares[0]))
+    # Where the ranking is not sound, no other operating point helps.
+    sound = case.router.apgr is not None and case.router.apgr.low > 0.5
+    if meant is not None and off > _SHARE_OFF and sound and case.rows >= FEWEST_ROWS:
         found.append(
-            f"It was meant to send {percent(meant)} of the training mix to {dear}: these questions are "
-            "another mix, so `routesdk calibrate` may be worth it."
+            f"It was meant to send {percent(meant)} of the training mix up from {cheap}, and sends "
+            f"{percent(1.0 - case.router.tier_shares[0])} of these: another mix, so `routesdk calibrate` may "
+            "be worth it."
         )
     if case.cost.saved is not None and case.dear.ahead is not None:
         found.append(
@@ -179,6 +212,8 @@ def _remarks(case: Case) -> list[str]:
         )
     if case.rows >= FEWEST_ROWS and not case.constant:
         found += _against_simple(case)
+    if case.shift.shifted:
+        found.append(case.shift.note)
     return found
 
 
@@ -188,15 +223,12 @@ def _against_simple(case: Case) -> list[str]:
     chance, length = case.others[RANDOM], case.others[PROMPT_LENGTH]
     if chance.ahead is not None:
         sure = "surely more accurate" if chance.ahead.low > 0 else "not surely more accurate"
-        found.append(
-            f"It is {sure} than as many calls of {case.tiers[-1].name} at random, by {_points(chance.ahead)}."
-        )
+        found.append(f"It is {sure} than as many calls of each tier at random, by {_points(chance.ahead)}.")
     ahead = length.apgr_ahead
-    if ahead is not None and ahead.low <= 0:
-        worse = "surely worse" if ahead.high < 0 else "no better, as far as these rows tell,"
+    if ahead is not None and ahead.low <= 0 <= ahead.high:
         found.append(
-            f"It ranks {worse} than prompt length, which needs no model (APGR {_text(length.apgr)}; "
-            f"difference {_text(ahead, signed=True)})."
+            "It ranks no better, as far as these rows tell, than prompt length, which needs no model "
+            f"(APGR {_text(length.apgr)}; difference {_text(ahead, signed=True)})."
         )
     return found
 

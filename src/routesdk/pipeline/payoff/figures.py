@@ -92,7 +92,7 @@ class Baseline:
         apgr: APGR of its ranking; None where it has none, or APGR is not defined.
         accuracy: Mean quality of the answers that it obtains.
         large_share: Share of its calls of the dearest tier; `prompt length` and
-            `random` have that of the best candidate.
+            `random` have those of the best candidate.
     """
 
     name: str

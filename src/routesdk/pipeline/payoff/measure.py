@@ -63,7 +63,7 @@ def measure(
 
     APGR compares the cheapest tier with the dearest, however many there are between.
     Accuracy is that of each candidate's own operating point, by the tier that it
-    decides for; `prompt length` and `random` send as many calls to the dearest tier
+    decides for; `prompt length` and `random` send as many calls to each tier
     as the best candidate does. A candidate that fails is reported, and the others go on.
 
     Args:
@@ -136,7 +136,7 @@ def _compare(measured: Sequence[_Measured], rows: Rows, resamples: int, seed: in
     for each in measured:
         statistics |= _statistics(each)
     best = max(measured, key=lambda each: _worth(each.scored), default=None)
-    shares = baseline_shares(rows, None if best is None else float(best.scored.large_called.mean()))
+    shares = baseline_shares(rows, () if best is None else best.scored.tier_shares)
     statistics |= baseline_statistics(rows, shares)
     samples = Samples.draw(statistics, len(rows.length), resamples=resamples, seed=seed)
     figures = tuple(_figures(each, samples, resamples, seed) for each in measured)
@@ -213,13 +213,12 @@ def _figures(each: _Measured, samples: Samples, resamples: int, seed: int) -> Fi
     scored, name = each.scored, each.candidate.name
     confidence = scored.confidence
     low, high = np.quantile(confidence, [0.05, 0.95]).tolist()
-    places = range(scored.quality.shape[1])
     return Figures(
         name=name,
         apgr=samples.defined(name, APGR),
         accuracy=samples.interval(name, ACCURACY),
         large_share=float(scored.large_called.mean()),
-        tier_shares=tuple(float((scored.tier == place).mean()) for place in places),
+        tier_shares=scored.tier_shares,
         calibration_error=samples.interval(name, CALIBRATION),
         perfect_error=perfect_calibration_error(confidence, simulations=resamples, seed=seed).value,
         confidence=Spread(

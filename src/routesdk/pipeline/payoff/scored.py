@@ -64,6 +64,11 @@ class Scored:
         return np.asarray(self.tier == self.quality.shape[1] - 1)
 
     @property
+    def tier_shares(self) -> tuple[float, ...]:
+        """Share of the decisions for each tier, cheapest first."""
+        return tuple(float((self.tier == place).mean()) for place in range(self.quality.shape[1]))
+
+    @property
     def obtained(self) -> Floats:
         """Quality of the decided tier's model, (rows,)."""
         return np.asarray(self.quality[np.arange(len(self.tier)), self.tier])

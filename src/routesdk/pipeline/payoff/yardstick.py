@@ -42,13 +42,13 @@ def constants(tiers: Sequence[Tier]) -> tuple[str, ...]:
     return tuple(f"always {tier.name}" for tier in tiers)
 
 
-def baseline_shares(rows: Rows, large_share: float | None) -> Mapping[str, Floats]:
+def baseline_shares(rows: Rows, tier_shares: Sequence[float]) -> Mapping[str, Floats]:
     """Say how surely each baseline calls each tier, (rows, tiers).
 
     Args:
         rows: The rows.
-        large_share: Share of calls that `prompt length` and `random` send to the dearest tier;
-            None leaves the two out.
+        tier_shares: Share of calls that `prompt length` and `random` send to each tier, cheapest first;
+            empty leaves the two out.
     """
     size, count = rows.quality.shape
     shares = {
@@ -56,11 +56,13 @@ def baseline_shares(rows: Rows, large_share: float | None) -> Mapping[str, Float
     }
     # The first of the best is the cheapest.
     shares[ORACLE] = np.eye(count)[rows.quality.argmax(axis=1)]
-    if large_share is not None:
+    if len(tier_shares):
+        # A tier gets the rows that are high enough for it, and not for the next one.
+        above = [*np.cumsum(np.asarray(tier_shares)[::-1])[::-1][1:].tolist(), 0.0]
         for name, score in ((PROMPT_LENGTH, rows.length), (RANDOM, np.zeros(size))):
-            shares[name] = np.zeros((size, count))
-            shares[name][:, -1] = top_share(score, large_share)
-            shares[name][:, 0] = 1.0 - shares[name][:, -1]
+            beyond = np.stack([top_share(score, min(share, 1.0)) for share in above], axis=1)
+            reached = np.concatenate((np.ones((size, 1)), beyond[:, :-1]), axis=1)
+            shares[name] = reached - beyond
     return shares
 
 

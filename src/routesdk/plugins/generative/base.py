@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
 
-@attrs.frozen(eq=False)
-class Base:
-    """A base model in memory, with its tokenizer.
+@attrs.frozen(eq=False, kw_only=True)
+class Facts:
+    """What is known of a base model that is, or was, in memory.
 
     Attributes:
-        model: The causal language model, in evaluation mode.
         tokenizer: Its tokenizer.
         record: Which one it is.
         device: Where it is.
@@ -38,13 +37,35 @@ class Base:
         place: Folder or Hub id that it was loaded from.
     """
 
-    model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     record: BaseRecord
     device: str
     bits: int
     precision: str
     place: str
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Base(Facts):
+    """A base model in memory, with its tokenizer.
+
+    Attributes:
+        model: The causal language model, in evaluation mode.
+    """
+
+    model: PreTrainedModel
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of it, without the weights."""
+        return Facts(
+            tokenizer=self.tokenizer,
+            record=self.record,
+            device=self.device,
+            bits=self.bits,
+            precision=self.precision,
+            place=self.place,
+        )
 
     @property
     def context_tokens(self) -> int | None:
@@ -107,7 +128,15 @@ def load_base(
     if words.pad_token_id is None:
         words.pad_token = words.eos_token
     precision = str(dtype).removeprefix("torch.")
-    return Base(model.eval(), words, _record(origin, model), place, width, precision, origin.place)
+    return Base(
+        model=model.eval(),
+        tokenizer=words,
+        record=_record(origin, model),
+        device=place,
+        bits=width,
+        precision=precision,
+        place=origin.place,
+    )
 
 
 def _load(

@@ -78,16 +78,13 @@ class DPO:
         config = attrs.evolve(self.config, order=started.order, max_tokens=started.max_tokens)
         prepared = prepare_job(job, config, self.host, NAME, config.rejected)
         assert job.start is not None
-        place_name, revision = find_base(started.base, config.base_model)
-        base = load_for(config, place_name, revision, started.base.family)
-        check_base(started.base, base.record)
         return carry_out(
             job,
             NAME,
             config=config,
-            base=base,
+            load=lambda: _load(started, config),
             prepared=prepared,
-            build=lambda place: self._trainer(job, config, base, prepared, place),
+            build=lambda base, place: self._trainer(job, config, base, prepared, place),
             start=content_hash(job.start / ADAPTER),
         )
 
@@ -119,3 +116,11 @@ class DPO:
         if config.grouping == "length":
             trainer.lengths = lengths_of(rows)
         return trainer
+
+
+def _load(started: State, config: DPOConfig) -> Base:
+    """Load the base model that SFT was trained on."""
+    place, revision = find_base(started.base, config.base_model)
+    base = load_for(config, place, revision, started.base.family)
+    check_base(started.base, base.record)
+    return base

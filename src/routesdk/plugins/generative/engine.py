@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,19 +148,16 @@ class Engine:
         for row, tokens in enumerate(rest):
             given[row, : len(tokens)] = torch.tensor(tokens, device=device)
             mask[row, : start + len(tokens)] = 1
-        places = np.array([task.places for task in tasks]) - start
-        kept, position = np.unique(places, return_inverse=True)
-        result = self._model(
-            input_ids=given,
-            attention_mask=mask,
-            position_ids=torch.arange(start, start + width, device=device)[None].expand(len(tasks), -1),
-            **{self._keyword: cache},
-            use_cache=cache is not None,
-            logits_to_keep=torch.from_numpy(kept).to(device),
-        )
-        where = torch.from_numpy(position.reshape(places.shape)).to(device)
-        rows = torch.arange(len(tasks), device=device)
-        return [result.logits[rows, where[:, place]] for place in range(places.shape[1])]
+        places = torch.tensor([task.places for task in tasks], device=device) - start
+        with _head_at(self._model, places):
+            result = self._model(
+                input_ids=given,
+                attention_mask=mask,
+                position_ids=torch.arange(start, start + width, device=device)[None].expand(len(tasks), -1),
+                **{self._keyword: cache},
+                use_cache=cache is not None,
+            )
+        return list(result.logits.unbind(dim=1))
 
     def _shared(self, tasks: Sequence[Task]) -> tuple[int, DynamicCache | None]:
         length = len(self._prefix)
@@ -192,6 +190,30 @@ class Engine:
             batch.append(at)
         if batch:
             yield batch
+
+
+@contextmanager
+def _head_at(model: PreTrainedModel, places: torch.Tensor) -> Iterator[None]:
+    """Have a model's head, the map from states to logits, look at each row's own places alone.
+
+    Rows of unlike length end at unlike places. All logits at all of them would be many times what is
+    wanted, and with a vocabulary of 262,144 the head of a small model costs more than its layers.
+
+    Args:
+        model: The model.
+        places: Where, ascending, (rows, places); its logits are then (rows, places, vocabulary).
+    """
+    rows = torch.arange(len(places), device=places.device)[:, None]
+
+    def choose(_: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        states, *rest = arguments
+        return (states[rows, places], *rest)
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(choose)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _cache_keyword(model: PreTrainedModel) -> str:

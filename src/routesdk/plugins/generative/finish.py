@@ -16,7 +16,7 @@ import torch
 
 from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import Preparation
-from routesdk.plugins.generative.base import Base, load_base
+from routesdk.plugins.generative.base import Base, Facts, load_base
 from routesdk.plugins.generative.model import Parts, serving_bits, serving_precision, with_adapter
 from routesdk.plugins.generative.run import data_hashes, described_run, place_of, work_off
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
@@ -39,9 +39,9 @@ def carry_out(
     trainer: str,
     *,
     config: TuningConfig,
-    base: Base,
+    load: Callable[[], Base],
     prepared: Preparation,
-    build: Callable[[Place], Trainer],
+    build: Callable[[Base, Place], Trainer],
     start: str = "",
 ) -> Path:
     """Train where an earlier run of the same job left off, and finish; see `work_off` and `finish`.
@@ -50,21 +50,28 @@ def carry_out(
         job: The job.
         trainer: The trainer's name.
         config: How.
-        base: The base model.
+        load: Loads the base model. It is loaded here so that nobody else holds it: what was
+            trained leaves memory before the router is loaded to be calibrated.
         prepared: The rows.
-        build: Builds the trainer of TRL, for a run in this place.
+        build: Builds the trainer of TRL on a base model, for a run in this place.
         start: What tells the adapter that it starts from; empty for none.
     """
-    with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
-        place = place_of(job, trainer, described_run(job, config, base, start), Path(scratch))
+
+    def train(scratch: Path) -> tuple[Facts, Place]:
+        base = load()
+        place = place_of(job, trainer, described_run(job, config, base, start), scratch)
         if not place.is_done():
-            work_off(trainer, lambda: build(place), place, job, config)
+            work_off(trainer, lambda: build(base, place), place, job, config)
             place.mark_done()
-        return finish(job, trainer, config=config, base=base, prepared=prepared, place=place)
+        return base.facts, place
+
+    with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
+        facts, place = train(Path(scratch))
+        return finish(job, trainer, config=config, base=facts, prepared=prepared, place=place)
 
 
 def finish(
-    job: TrainJob, trainer: str, *, config: TuningConfig, base: Base, prepared: Preparation, place: Place
+    job: TrainJob, trainer: str, *, config: TuningConfig, base: Facts, prepared: Preparation, place: Place
 ) -> Path:
     """Save the best adapter, calibrate it on the validation rows, and return `job.output`.
 
@@ -90,7 +97,7 @@ def finish(
 
 
 def _finish(  # noqa: PLR0917 - the arguments of its one caller
-    job: TrainJob, trainer: str, config: TuningConfig, base: Base, prepared: Preparation, place: Place
+    job: TrainJob, trainer: str, config: TuningConfig, base: Facts, prepared: Preparation, place: Place
 ) -> None:
     best = place.best()
     if best is None:
@@ -134,7 +141,7 @@ def _finish(  # noqa: PLR0917 - the arguments of its one caller
 
 
 def _scores(
-    base: Base, state: State, folder: Path, prepared: Preparation
+    base: Facts, state: State, folder: Path, prepared: Preparation
 ) -> tuple[NDArray[np.float64], dict[str, int]]:
     """Return the scores of the validation rows, and how many rows were cut to fit the model's context."""
     gc.collect()
@@ -169,6 +176,6 @@ def _copy_adapter(source: Path, target: Path, base: str) -> None:
     (target / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def _described(config: TuningConfig, base: Base) -> dict[str, object]:
+def _described(config: TuningConfig, base: Facts) -> dict[str, object]:
     """Return the config without this machine's folders."""
     return unstructure(config) | {"base_model": base.record.name, "device": base.device.partition(":")[0]}

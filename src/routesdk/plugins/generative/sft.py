@@ -80,14 +80,14 @@ class SFT:
         if not self.config.base_model:
             fix = "Name a folder or a Hub id, such as google/gemma-2-2b-it."
             raise TrainingError(NAME, "no base_model is given", fix)
-        base = load_for(self.config, self.config.base_model, self.config.revision)
+        name, revision = self.config.base_model, self.config.revision
         return carry_out(
             job,
             NAME,
             config=self.config,
-            base=base,
+            load=lambda: load_for(self.config, name, revision),
             prepared=prepared,
-            build=lambda place: self._trainer(job, base, prepared, place),
+            build=lambda base, place: self._trainer(job, base, prepared, place),
         )
 
     def _trainer(
