@@ -103,6 +103,8 @@ bench: $(VENV)/.trainer-stamp
 	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/oracle.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/shift.py
+	$(BIN)/python benchmarks/calibration.py
 	$(BIN)/python benchmarks/metrics.py
 
 results: $(VENV)/.trainer-stamp

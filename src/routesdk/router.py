@@ -308,7 +308,7 @@ class Router(Variation, Calibrating, Answering):
         batch = consult(name, self.policy_model.predict, asked)
         predictions = self._scorer.score(batch, len(asked), name)
         cut = batch.cut.tolist() if batch.cut is not None else (False,) * len(asked)
-        scores = (None,) * len(asked) if self.shift is None else self.shift.score(asked).tolist()
+        scores = self._shift_scores(asked)
         decisions = [
             self._decide(
                 query, prediction, point, (*batch.notices, CUT_NOTICE) if was_cut else batch.notices, score
@@ -318,6 +318,13 @@ class Router(Variation, Calibrating, Answering):
         if explain:
             decisions = [self.explain(query, each) for query, each in zip(asked, decisions, strict=True)]
         return decisions
+
+    def _shift_scores(self, asked: list[Query]) -> Sequence[float | None]:
+        if self.shift is None:
+            return (None,) * len(asked)
+        if len(asked) == 1:
+            return (self.shift.score_text(asked[0].text),)
+        return cast("list[float]", self.shift.score(asked).tolist())
 
     def _decide_call(
         self, query: QueryLike, large_share: float | None, operating_point: OperatingPoint | None
