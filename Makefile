@@ -103,13 +103,18 @@ bench: $(VENV)/.trainer-stamp
 	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/oracle.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/shift.py
+	$(BIN)/python benchmarks/calibration.py
 	$(BIN)/python benchmarks/metrics.py
 
 results: $(VENV)/.trainer-stamp
 	mkdir -p build
+	$(BIN)/python benchmarks/pairs.py
+	$(BIN)/python benchmarks/fill_readme.py pairs
 	$(BIN)/python benchmarks/speed.py --json build/speed.json
+	$(BIN)/python benchmarks/fill_readme.py speed build/speed.json
 	$(BIN)/python benchmarks/quality.py --markdown build/quality.md --json build/quality.json
-	$(BIN)/python benchmarks/fill_readme.py build/speed.json build/quality.md
+	$(BIN)/python benchmarks/fill_readme.py methods build/quality.md
 
 check:
 	.ci/run

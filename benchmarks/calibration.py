@@ -6,8 +6,8 @@ The bundled default decides each pair by its generic heads, as for models that i
 halved by chance, again and again; each half sets the router in turn, and the other one tells what came of it.
 Figures are means over the rounds: the share asked for (30 %) and obtained, before and after; the quality
 asked for (half of what the large model is ahead), the one that the first half says to expect, and the one
-obtained; and the calibration error and Brier score of the confidence, before and after, with as many calls going up.
-Needs the shared sets (ROUTESDK_DATA); some minutes on one core.
+obtained; and the calibration error and Brier score of the confidence, before and after, with as many calls
+going up. Needs the shared sets (ROUTESDK_DATA); some minutes on one core.
 """
 
 from __future__ import annotations

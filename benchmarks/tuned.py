@@ -42,6 +42,7 @@ from routesdk.metrics import (
     apgr_difference,
     apgr_interval,
     expected_calibration_error,
+    mean_interval,
     perfect_calibration_error,
 )
 from routesdk.pipeline.split import split
@@ -155,6 +156,8 @@ def _figures(scored: Scored, other: Scored | None) -> dict[str, object]:
     error = expected_calibration_error(scored.confidence, scored.hit)
     lines: dict[str, object] = {
         "test_rows": len(scored),
+        "accuracy": _bounded(mean_interval(scored.obtained)),
+        "large_share": round(float(scored.large_called.mean()), 4),
         "apgr": _bounded(found),
         "over_length": _bounded(length),
         "log_loss": _log_loss(scored),

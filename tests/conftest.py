@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 # Set before anything imports huggingface_hub, which reads it once.
@@ -34,3 +35,25 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded outcomes: {folder} is no folder; set ROUTESDK_DATA to where they are")
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was run to its end, once; tests change copies of it."""
+    # Most tests do without, and without the second that it takes.
+    import projects
+
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        projects.write_project()
+        projects.run(projects.open_project())
+    return folder
+
+
+@pytest.fixture
+def project(finished_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a finished project, as the current folder."""
+    shutil.copytree(finished_project, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"

@@ -21,6 +21,7 @@ from routesdk import OperatingPoint, Query, Router
 from routesdk.catalogue import Catalogue
 from routesdk.dataset import write_examples
 from routesdk.errors import ConfigError, LeakError, UnknownPriceError
+from routesdk.manifest import Calibration
 from routesdk.monotone import ISOTONIC, PLATT, MonotoneMap
 from routesdk.pipeline.calibration import Calibrated
 from routesdk.pipeline.calibration.fitting import LEAST_SLOPE, fit_map, mapped
@@ -230,6 +231,7 @@ def test_rows_count_as_learned_from_then_on() -> None:
         calibrated.calibrate(ROWS, target_large_share=0.2)
     assert caught.value.purpose == "calibration"
     assert len(caught.value.ids) == len(ROWS)
+    assert caught.value.learned_from == ("400 rows of calibration",)
 
 
 def test_other_rows_calibrate_anew_and_not_on_top() -> None:
@@ -369,6 +371,29 @@ def test_three_tiers_are_set_too() -> None:
     assert len(found.point.thresholds) == 2
     assert found.quality.value == pytest.approx(0.5, abs=0.08)
     assert not router.calibrate(rows, target_quality=0.95, resamples=QUICK).reached
+
+
+def test_a_router_that_knows_policies_alone_is_set_too() -> None:
+    gains = noisy(ROWS, 0.6)
+
+    def predict(query: Query) -> Mapping[str, float]:
+        up = 0.5 + 0.5 * gains[query.text.removeprefix("question ").removesuffix("?")]
+        return {"Standard_Query": 0.6 * (1 - up), "Complex_Query": up, "Ambiguous_Query": 0.4 * (1 - up)}
+
+    known = Calibration(
+        policy_gains={"Standard_Query": (-0.1,), "Complex_Query": (0.9,), "Ambiguous_Query": (0.0,)}
+    )
+    router = attrs.evolve(
+        make_router(policies=predict, calibration=known, host=HOST),  # type: ignore[arg-type]
+        training_hashes=lambda: LEARNED,
+    )
+
+    calibrated = router.calibrate(ROWS, target_large_share=0.25, resamples=QUICK).router
+
+    assert share(calibrated, ROWS) == pytest.approx(0.25, abs=0.02)
+    assert calibrated.calibration.recalibration is not None
+    assert calibrated.calibration.recalibration.base is None
+    assert calibrated.route(ROWS[0].query).prediction.derived
 
 
 # Bad input
@@ -561,7 +586,7 @@ def test_the_command_writes_a_checkpoint_at_the_target(run: Command, tmp_path: P
     done = run("calibrate", "rows.jsonl", "--target-large-share", "0.3", "-o", "tuned", "--resamples", "200")
 
     assert done.code == 0, done.err
-    assert "a large share of 30.0%" in done.out
+    assert "A large share of 30.0% is reached" in done.out
     assert done.out.rstrip().endswith("written to tuned")
     router = Router.from_pretrained(tmp_path / "tuned")
     assert router.calibration.recalibration is not None

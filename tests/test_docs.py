@@ -101,13 +101,19 @@ def test_the_readme_routes_the_question_of_its_example() -> None:
 
 def test_the_other_commands_of_the_readme_run(workplace: Path) -> None:
     (workplace / "questions.txt").write_text("How far is the Moon?\nWho wrote Faust?\n", encoding="utf-8")
-    write_examples(workplace / "answers.jsonl", make_examples(60))
+    rows = make_examples(360)
+    parts = {"answers": rows[:60], "test_outcomes": rows[60:160], "other_outcomes": rows[160:]}
+    for name, some in parts.items():
+        write_examples(workplace / f"{name}.jsonl", some)
     script = workplace / "commands.sh"
-    # The first two install and test; they are run elsewhere.
-    script.write_text("".join(list(_blocks(README, "console"))[2:]), encoding="utf-8")
+    # The first two install and test; they are run elsewhere. A project begins in a folder of its own.
+    commands = "".join(list(_blocks(README, "console"))[2:])
+    commands = commands.replace("routesdk init", "mkdir new && cd new\nroutesdk init")
+    script.write_text(commands, encoding="utf-8")
 
     assert _bash(script, workplace)
     assert len((workplace / "decisions.jsonl").read_text("utf-8").splitlines()) == 2
+    assert (workplace / "evaluation" / "results" / "report.html").is_file()
     assert len((workplace / "oracle_dataset.jsonl").read_text("utf-8").splitlines()) > 40
 
 

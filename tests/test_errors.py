@@ -50,6 +50,7 @@ EXAMPLES: tuple[tuple[RouteSDKError, str], ...] = (
     ),
     (errors.MetricError("APGR", "one model alone"), "not defined here"),
     (errors.TrainingError("linear", "no rows", "Give some."), "Give some."),
+    (errors.EditedFilesError(("a.jsonl",), ("split: a.jsonl was changed",)), "--keep-edits"),
     (errors.StageError("a.b:c", "shard-1", "OSError: full"), "shard-1"),
     (errors.ExecutorError("modal", "there is no account", "Make one."), "Make one."),
 )

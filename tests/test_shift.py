@@ -25,7 +25,7 @@ from routesdk.shift.reading import plain, runs, shape
 from routesdk.shift.store import read_shift, shift_bytes
 from routesdk.testing import make_examples, odd_queries, script_queries
 from routesdk.types import Dataset
-from shifts import code, learned, questions
+from shifts import USUAL, code, learned, questions
 
 
 def test_new_queries_of_the_domain_are_called_unlike_at_the_stated_rate() -> None:
@@ -81,6 +81,13 @@ def test_the_test_of_a_batch_keeps_its_level_for_uniform_scores(seed: int, rows:
     scores = np.random.default_rng(seed).random((400, rows))
 
     assert np.mean([assess_scores(row, 0.05, 10**9).p_value < 0.1 for row in scores]) < 0.16
+
+
+def test_a_query_that_is_asked_again_counts_once() -> None:
+    found = learned().assess([code(1)[0]] * 50)
+
+    assert found.rows == 1
+    assert not found.shifted
 
 
 def test_low_scores_are_never_shifted() -> None:
@@ -269,10 +276,11 @@ def test_the_command_says_of_many_queries_that_they_are_another_domain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Command(monkeypatch, capsys)
-    (tmp_path / "foreign.txt").write_text(
-        "Kde je moje objednávka?\nKdy přijede vlak?\n" * 10, encoding="utf-8"
-    )
-    (tmp_path / "usual.txt").write_text("Who wrote Faust?\nHow far is the Moon?\n" * 10, encoding="utf-8")
+    words = ("objednávka", "zásilka", "faktura", "smlouva", "karta")
+    lines = [f"Kde je moje {word} z roku {year}?" for word in words for year in range(2018, 2022)]
+    (tmp_path / "foreign.txt").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "usual.txt").write_text("\n".join(USUAL), encoding="utf-8")
+    (tmp_path / "same.txt").write_text("Kde je moje objednávka?\n" * 30, encoding="utf-8")
 
     foreign = run("route", "--file", str(tmp_path / "foreign.txt"))
     usual = run("route", "--file", str(tmp_path / "usual.txt"))
@@ -280,6 +288,8 @@ def test_the_command_says_of_many_queries_that_they_are_another_domain(
     assert "20 x unlike what this router learned from" in " ".join(foreign.out.split())
     assert "Together they are from another domain" in " ".join(foreign.out.split())
     assert "another domain" not in usual.out
+    # Asked again, a question says no more than it did.
+    assert "another domain" not in run("route", "--file", str(tmp_path / "same.txt")).out
     assert "shift score" in run("route", "Who wrote Faust?").out
 
 

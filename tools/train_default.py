@@ -175,7 +175,7 @@ def familiar(sets: Sets, splits: Splits, seed: int) -> tuple[ShiftScore, list[Me
     alarms = []
     for name in sets:
         test = rows_of(sets[name], splits[name], "test")
-        found = shift.assess([row.query for row in test])
+        found = shift.assess_scores(shift.score([row.query for row in test]))
         low, high = wilson(found.share, found.rows)
         alarms.append(
             MetricRecord(

@@ -13,15 +13,17 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import attrs
-from attrs.validators import deep_iterable, ge, gt, in_, le, lt, optional
+from attrs.validators import deep_iterable, ge, gt, in_, le, lt, matches_re, optional
 
 from routesdk._checked import checked, named
+from routesdk._variable import with_variables
 from routesdk.errors import ConfigError
 from routesdk.structure import structure
 from routesdk.tuning import DPOConfig, SFTConfig
 from routesdk.types import FrozenMapping, PartConfig, Tier, distinct_tiers, frozen, frozen_throughout, usd
 
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,127}")
+_FILE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 ANSWER_INSTRUCTION = (
     "Answer the question in one or two sentences. If you do not know the answer, say that you do not know."
@@ -379,6 +381,21 @@ class EvaluateConfig:
 
 
 @attrs.frozen(kw_only=True, field_transformer=checked)
+class ProjectConfig:
+    """What `routesdk run` calls its files, and how much of the test part it pays for: `[project]`.
+
+    Attributes:
+        name: Name of the benchmark's files, as in `data/benchmarks/NAME.jsonl`; None takes the
+            benchmark's own.
+        test_limit: Test rows to answer and grade, chosen by their hash; None for all. Rows whose
+            outcomes the benchmark brings cost nothing, and are all taken.
+    """
+
+    name: str | None = attrs.field(default=None, validator=optional(matches_re(_FILE_NAME)))
+    test_limit: int | None = attrs.field(default=None, validator=optional(ge(1)))
+
+
+@attrs.frozen(kw_only=True, field_transformer=checked)
 class Config:
     """All of `routesdk.toml`."""
 
@@ -387,15 +404,20 @@ class Config:
     oracle: OracleConfig = attrs.field(factory=OracleConfig)
     train: TrainConfig = attrs.field(factory=TrainConfig)
     evaluate: EvaluateConfig = attrs.field(factory=EvaluateConfig)
+    project: ProjectConfig = attrs.field(factory=ProjectConfig)
     prices: Mapping[str, PriceConfig] = attrs.field(factory=FrozenMapping, converter=_prices)
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
     """Read `routesdk.toml`.
 
+    In its texts, `${ROUTESDK_NAME}` stands for an environment variable, and
+    `${ROUTESDK_NAME:-text}` for one that may be unset.
+
     Raises:
-        ConfigError: The file is missing, is no TOML, or holds an unknown key,
-            a wrong type or a value out of range; key and file are named.
+        ConfigError: The file is missing, is no TOML, holds an unknown key,
+            a wrong type or a value out of range, or names a variable that is not set;
+            key and file are named.
     """
     file = Path(path)
     try:
@@ -406,4 +428,4 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("file", str(file), f"is no TOML: {error}", "Mend it.") from error
-    return structure(data, Config, source=str(file))
+    return structure(with_variables(data, source=str(file)), Config, source=str(file))

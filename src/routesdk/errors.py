@@ -428,6 +428,26 @@ class TrainingError(RouteSDKError):
 
 
 @attrs.frozen
+class EditedFilesError(RouteSDKError):
+    """A run would write over files that somebody changed by hand.
+
+    Attributes:
+        files: The files.
+        reasons: Stage by stage, what was found.
+    """
+
+    files: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"A run would write over what is not its own. {'. '.join(self.reasons)}. "
+            "To go on from these files as they are: --keep-edits. To have them made anew, with yours put "
+            "aside under another name: --replace-edits."
+        )
+
+
+@attrs.frozen
 class StageError(RouteSDKError):
     """A stage that an executor ran has failed on one shard."""
 

@@ -308,7 +308,7 @@ class Router(Variation, Calibrating, Answering):
         batch = consult(name, self.policy_model.predict, asked)
         predictions = self._scorer.score(batch, len(asked), name)
         cut = batch.cut.tolist() if batch.cut is not None else (False,) * len(asked)
-        scores = (None,) * len(asked) if self.shift is None else self.shift.score(asked).tolist()
+        scores = self._shift_scores(asked)
         decisions = [
             self._decide(
                 query, prediction, point, (*batch.notices, CUT_NOTICE) if was_cut else batch.notices, score
@@ -316,8 +316,15 @@ class Router(Variation, Calibrating, Answering):
             for query, prediction, was_cut, score in zip(asked, predictions, cut, scores, strict=True)
         ]
         if explain:
-            decisions = [self._explained(query, each) for query, each in zip(asked, decisions, strict=True)]
+            decisions = [self.explain(query, each) for query, each in zip(asked, decisions, strict=True)]
         return decisions
+
+    def _shift_scores(self, asked: list[Query]) -> Sequence[float | None]:
+        if self.shift is None:
+            return (None,) * len(asked)
+        if len(asked) == 1:
+            return (self.shift.score_text(asked[0].text),)
+        return cast("list[float]", self.shift.score(asked).tolist())
 
     def _decide_call(
         self, query: QueryLike, large_share: float | None, operating_point: OperatingPoint | None
@@ -433,10 +440,21 @@ class Router(Variation, Calibrating, Answering):
             spend=self.spend.snapshot(),
         )
 
-    def _explained(self, query: Query, decision: Decision) -> Decision:
+    def explain(self, query: QueryLike, decision: Decision) -> Decision:
+        """Return a decision with the policy model's reason; nothing is decided anew, and nobody is told.
+
+        Args:
+            query: What was decided about.
+            decision: This router's decision.
+
+        Raises:
+            InvalidQueryError: The query is blank, or no text at all.
+            PredictionError: The policy model raised, or returned no text.
+        """
+        asked = Query.of(query)
         policy = next(policy for policy in self._scorer.policies if policy.name == decision.policy)
         name = type(self.policy_model).__name__
-        explanation = consult(name, self.policy_model.explain, query, policy)
+        explanation = consult(name, self.policy_model.explain, asked, policy)
         if not isinstance(explanation, str):
             raise PredictionError(name, f"`explain` returned {type(explanation).__name__}, not a string")
         return attrs.evolve(decision, explanation=explanation)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from routesdk import PluginHost
+from routesdk.config import load_config
 from routesdk.dataset import read_examples
 from routesdk.pipeline.division import TRAIN, divide
 from routesdk.types import Example
@@ -136,6 +138,61 @@ def test_the_nine_cells_of_recorded_answers_are_a_direct_count_of_the_file(
         everything.total(),
     ]
     assert len(everything) == 9
+
+
+@pytest.mark.slow
+def test_the_recorded_pipeline_goes_from_start_to_report_in_three_minutes(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "ROUTESDK_DATA": str(data_folder), "HF_HUB_OFFLINE": "1"}
+    # A key would be of no use: no provider is asked.
+    environment = {key: value for key, value in environment.items() if not key.endswith("_API_KEY")}
+    command = [sys.executable, "-c", "from routesdk.cli import main; main()"]
+    config = ("-c", str(FOLDER / "pipeline_recorded.toml"))
+
+    started = time.monotonic()
+    done = subprocess.run(
+        [*command, "run", *config],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=180,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 180
+    for name in (
+        "data/benchmarks/simpleqa.jsonl",
+        "data/splits/simpleqa_train.jsonl",
+        "data/splits/simpleqa_test.jsonl",
+        "data/generated/oracle_dataset.jsonl",
+        "router_checkpoints/router_final/router.json",
+        "evaluation/results/router_results.jsonl",
+        "evaluation/results/router_metrics.json",
+        "evaluation/results/comparison.json",
+        "evaluation/results/report.html",
+    ):
+        assert (tmp_path / name).stat().st_size > 0, name
+    rows = sum(1 for _ in read_examples(tmp_path / "data/splits/simpleqa_test.jsonl"))
+    assert (tmp_path / "evaluation/results/router_results.jsonl").read_text("utf-8").count("\n") == rows
+
+
+def test_the_recorded_pipeline_is_a_valid_config_wherever_the_data_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUTESDK_DATA", str(tmp_path))
+    named = load_config(FOLDER / "pipeline_recorded.toml")
+    monkeypatch.delenv("ROUTESDK_DATA")
+    unnamed = load_config(FOLDER / "pipeline_recorded.toml")
+
+    parts = [
+        (config.oracle.benchmark, config.oracle.backend, config.oracle.judge) for config in (named, unnamed)
+    ]
+    assert [part.options["path"] for part in parts[0]] == [f"{tmp_path}/simpleqa_cs.jsonl.gz"] * 3
+    assert [part.options["path"] for part in parts[1]] == ["../shared/data/simpleqa_cs.jsonl.gz"] * 3
 
 
 def _number(text: str) -> int:

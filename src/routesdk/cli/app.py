@@ -12,12 +12,14 @@ import routesdk
 from routesdk.cli import (
     ask,
     calibrate,
+    chat,
     checkpoint,
     evaluate,
     judge,
     leak,
     oracle,
     plugins,
+    project,
     route,
     spend,
     split,
@@ -50,6 +52,10 @@ app.command("merge")(checkpoint.merge)
 app.command("push")(checkpoint.push)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(judge.app, name="judge")
+app.command("init")(project.init)
+app.command("run")(project.run)
+app.command("status")(project.status)
+app.command("chat")(chat.chat)
 
 
 def _show_version(wanted: bool) -> None:

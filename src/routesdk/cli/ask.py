@@ -79,7 +79,7 @@ def ask(
         log=log,
         log_text=log_text,
     )
-    router = _counting(_reaching(given.router(), backend, backend_option or []), spend, spent)
+    router = counting(reaching(given.router(), backend, backend_option or []), spend, spent)
     terms = _terms(fallback, fallback_on)
     terms |= {"system": system, "max_output_tokens": max_output_tokens, "temperature": temperature}
     terms |= {"timeout_s": timeout_s, "max_usd": max_usd}
@@ -104,7 +104,7 @@ def _terms(fallback: list[str] | None, fallback_on: str | None) -> AnswerOptions
     return {}
 
 
-def _reaching(router: Router, backend: str | None, given: list[str]) -> Router:
+def reaching(router: Router, backend: str | None, given: list[str]) -> Router:
     """Set the backend that the command line names, in place of those of the config."""
     options = part_options(given, flag="--backend-option")
     if backend is None:
@@ -115,7 +115,8 @@ def _reaching(router: Router, backend: str | None, given: list[str]) -> Router:
     return router.with_backend(PartConfig(backend, options))
 
 
-def _counting(router: Router, spend: Path | None, spent: str | None) -> Router:
+def counting(router: Router, spend: Path | None, spent: str | None) -> Router:
+    """Count money in a file, over many runs, where the command line names one."""
     if spend is None:
         return router
     if spent is not None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import attrs
 import typer
@@ -16,21 +13,18 @@ import typer
 from routesdk.cli.bar import run_bar
 from routesdk.cli.cell import Standing, print_cells, print_forecast
 from routesdk.cli.console import console, errors, printable
+from routesdk.cli.interrupt import STOPPED_BY_HAND, at_first_interrupt
 from routesdk.cli.part import part_options
 from routesdk.config import Config, OracleConfig, load_config
 from routesdk.errors import ConfigError, JournalError, RunStoppedError
 from routesdk.structure import structure, unstructure
 from routesdk.types import Example, PartConfig
 
-if TYPE_CHECKING:
-    from routesdk.pipeline.oracle import Halt
-
 app = typer.Typer(
     help="Make evidence: both models answer, a blind judge grades, a matrix labels.", no_args_is_help=True
 )
 
 _JOURNAL = typer.Argument(help="The journal of a run.")
-_STOPPED_BY_HAND = 130
 
 
 @app.callback()
@@ -253,7 +247,7 @@ def _run(settings: Config, rows: Path | None, retry_unscored: bool, as_json: boo
     only = _only(rows)
     stopped: RunStoppedError | None = None
     halt = Halt()
-    with run_bar() as listen, _at_first_interrupt(halt):
+    with run_bar() as listen, at_first_interrupt(halt):
         try:
             run(settings, rows=only, retry_unscored=retry_unscored, listen=listen, halt=halt)
         except RunStoppedError as error:
@@ -270,7 +264,7 @@ def _run(settings: Config, rows: Path | None, retry_unscored: bool, as_json: boo
         _print_standing(standing, stopped, as_json)
     if halt.wanted:
         errors().print("[yellow]Stopped by hand. Run the same command, and it goes on.[/]")
-        raise typer.Exit(_STOPPED_BY_HAND)
+        raise typer.Exit(STOPPED_BY_HAND)
     if stopped is not None:
         raise stopped
 
@@ -283,22 +277,3 @@ def _print_standing(standing: Standing, stopped: RunStoppedError | None, as_json
     if standing.done:
         print_cells(standing.table, None)
     console().print(f"\n{standing.sentence()}")
-
-
-@contextmanager
-def _at_first_interrupt(halt: Halt) -> Iterator[None]:
-    """Let calls under way come to their end at the first Ctrl-C, and break them off at the second."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if halt.wanted:
-            raise KeyboardInterrupt
-        halt.ask()
-        errors().print(
-            "[yellow]Stopping once the calls under way have ended; Ctrl-C again breaks them off.[/]"
-        )
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -144,15 +144,16 @@ def _print_many(decided: Iterator[tuple[Query, Decision]], shift: ShiftScore | N
     models: Counter[str] = Counter()
     notices: Counter[str] = Counter()
     costs: list[Decimal | None] = []
-    scores: list[float] = []
+    # A question that is asked again says no more than it did.
+    scores: dict[int, float] = {}
     while chunk := list(itertools.islice(decided, CHUNK)):
         out.print(_table(chunk))
-        for _, decision in chunk:
+        for query, decision in chunk:
             models[decision.model] += 1
             notices.update(decision.notices)
             costs.append(decision.estimated_cost_usd)
             if decision.shift_score is not None:
-                scores.append(decision.shift_score)
+                scores[hash(query.text)] = decision.shift_score
     shares = ", ".join(f"{count:,} to {printable(model)}" for model, count in models.items())
     out.print(f"\n{len(costs):,} queries: {shares}")
     known = [cost for cost in costs if cost is not None]
@@ -163,7 +164,7 @@ def _print_many(decided: Iterator[tuple[Query, Decision]], shift: ShiftScore | N
     for notice, count in notices.items():
         out.print(f"[yellow]{count:,} x {printable(notice)}[/]")
     if shift is not None and len(scores) >= _TOGETHER:
-        together = shift.assess_scores(scores)
+        together = shift.assess_scores(tuple(scores.values()))
         if together.shifted:
             out.print(f"[yellow]{printable(together.sentence)}[/]")
 

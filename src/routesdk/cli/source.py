@@ -45,10 +45,10 @@ def read_queries(arguments: list[str], file: Path | None, command: str = "route"
         fix = f'Write routesdk {command} "...", or give --file.'
         raise ConfigError("query", "nothing", "is missing", fix)
     else:
-        yield from _lines(_standard_input(), "standard input")
+        yield from _lines(standard_input(), "standard input")
 
 
-def _standard_input() -> TextIO:
+def standard_input() -> TextIO:
     """Return standard input as text; as for a file, a byte that is no UTF-8 is routed like any other."""
     if not isinstance(sys.stdin, TextIOWrapper):
         return sys.stdin

@@ -115,7 +115,7 @@ def train(
         "executor": _part(executor, executor_option, "--executor", "--executor-option"),
     }
     settings = _settings(config, data, tier, given)
-    with _bar() as listen:
+    with training_bar() as listen:
         done = train_anywhere(settings, listen=listen)
     _show(done.payoff, done.verdict, as_json, checkpoint=str(done.folder))
 
@@ -143,7 +143,7 @@ def compare(
         "seed": seed,
     }
     settings = _settings(config, data, tier, given)
-    with _bar() as listen:
+    with training_bar() as listen:
         found = compare_bases(settings, base_model, listen=listen)
     _show(found.payoff, found.verdict, as_json, checkpoint=str(settings.work))
 
@@ -191,7 +191,7 @@ def _show(payoff: Payoff, verdict: Verdict, as_json: bool, *, checkpoint: str) -
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[TrainProgress], None]]:
+def training_bar() -> Iterator[Callable[[TrainProgress], None]]:
     """Show steps, losses, speed, memory and time left; nothing where nobody looks."""
     columns = (
         SpinnerColumn(),

@@ -85,6 +85,7 @@ class ShiftScore:
     group_source: NDArray[np.int64]
     reference: tuple[NDArray[np.float64], ...]
     false_alarm: float = DEFAULT_FALSE_ALARM
+    _limit: float = attrs.field(init=False)
     _bits: int = attrs.field(init=False)
     _map: NDArray[np.float64] = attrs.field(init=False)
     _shift: NDArray[np.float64] = attrs.field(init=False)
@@ -103,6 +104,8 @@ class ShiftScore:
         )
         whole[:, :, count:] = self.factor[:, :, :-1]
         moved = np.einsum("gij,gj->gi", self.factor, self.centre)
+        # A hair below the threshold: a share such as 95 of 100 is no exact binary number.
+        object.__setattr__(self, "_limit", self.threshold - 1e-12)
         object.__setattr__(self, "_bits", len(self.table).bit_length() - 1)
         # Coordinate by coordinate, so that sums over them run along whole rows.
         by_coordinate = np.ascontiguousarray(whole.transpose(1, 0, 2))
@@ -134,10 +137,8 @@ class ShiftScore:
         Only the text of the last user turn is read, its first 1,000 characters.
         """
         texts = [query.text if type(query) is Query else Query.of(query).text for query in queries]
-        if not texts:
-            return np.zeros(0)
-        if len(texts) == 1:
-            return np.array([self.score_text(texts[0])])
+        if len(texts) < 2:
+            return np.array([self.score_text(text) for text in texts])
         data = [plain(text) for text in texts]
         shapes = np.array([shape(text, each) for text, each in zip(texts, data, strict=True)])
         seen = np.hstack([surprise(data, self.table, self._bits), shapes])
@@ -171,13 +172,16 @@ class ShiftScore:
     def assess(self, queries: Iterable[QueryLike]) -> ShiftTest:
         """Say of many queries at once whether they look unlike: far more surely than of any one of them.
 
+        A text that stands there again counts once: it says no more than it did.
+
         Raises:
             ConfigError: There are no queries.
         """
-        return self.assess_scores(self.score(queries))
+        texts = (query if isinstance(query, str) else Query.of(query).text for query in queries)
+        return self.assess_scores(self.score(dict.fromkeys(texts)))
 
     def assess_scores(self, scores: Sequence[float] | NDArray[np.float64]) -> ShiftTest:
-        """Say the same of scores that decisions carry already.
+        """Say the same of scores that decisions carry already, those of different queries.
 
         Raises:
             ConfigError: There are no scores, or one is no share.
@@ -191,8 +195,7 @@ class ShiftScore:
 
     def is_unlike(self, score: float) -> bool:
         """Tell whether a score reaches the threshold."""
-        # A hair below: a share such as 95 of 100 is no exact binary number.
-        return score >= self.threshold - 1e-12
+        return score >= self._limit
 
     @staticmethod
     def _share(below: NDArray[np.int64], rows: int) -> NDArray[np.float64]:

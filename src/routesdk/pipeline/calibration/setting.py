@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from routesdk.errors import ConfigError, RouteSDKError, UnknownPriceError
-from routesdk.manifest import Recalibration
+from routesdk.manifest import Recalibration, SourceRecord
 from routesdk.metrics import Interval, brier_score, expected_calibration_error, mean_interval
 from routesdk.pipeline.calibration.fitting import check_method, fit_map, mapped
 from routesdk.pipeline.calibration.material import LEAST_ROWS, Floats, Integers, Material, admit
@@ -221,12 +221,24 @@ def _recalibrated(
         f"It was recalibrated on {again.rows:,} rows with outcomes, for {again.target}: {sentence} "
         "Figures of shares and of calibration that stand on this card were measured before that."
     )
-    kept = tuple(each for each in router.evidence.limits if not each.startswith("It was recalibrated on "))
+    models = tuple(tier.model for tier in router.tiers)
+    source = SourceRecord(name="calibration", rows=again.rows, tiers=models)
+    before = router.calibration.recalibration
+    stale = () if before is None else before.notes
+    kept = tuple(
+        each
+        for each in router.evidence.limits
+        if each not in stale and not each.startswith("It was recalibrated on ")
+    )
     return attrs.evolve(
         router,
         operating_point=point,
         calibration=attrs.evolve(router.calibration, recalibration=again),
-        evidence=attrs.evolve(router.evidence, limits=(limit, *again.notes, *kept)),
+        evidence=attrs.evolve(
+            router.evidence,
+            sources=(*router.evidence.sources, source),
+            limits=(limit, *again.notes, *kept),
+        ),
         training_hashes=lambda: known,
         checkpoint_id="",
     )

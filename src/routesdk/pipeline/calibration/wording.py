@@ -53,10 +53,11 @@ def say(found: Found) -> str:
     ]
     if found.cost is not None:
         figures.append(f"{_usd(found.cost)} a query")
+    wanted = found.target.text[:1].upper() + found.target.text[1:]
     expected = f"On new rows like these expect {', '.join(figures)}."
     if is_sure(found):
-        return f"{found.target.text} is reached. {expected}"
-    return f"{found.target.text} is reached on these rows, and not surely on new ones{_why(kind)}. {expected}"
+        return f"{wanted} is reached. {expected}"
+    return f"{wanted} is reached on these rows, and not surely on new ones{_why(kind)}. {expected}"
 
 
 def _why(kind: str) -> str:
