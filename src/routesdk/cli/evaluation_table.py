@@ -16,6 +16,9 @@ from routesdk.report.text import between, percent
 _PIPED = 120
 """Columns of a line that goes to a file or another program, which no terminal cuts."""
 
+_WIDE = 100
+"""Columns that figures with their intervals behind them need; below that, intervals stand below them."""
+
 _NARROWEST = 8
 _ABSENT = "-"
 
@@ -34,9 +37,11 @@ def print_evaluation(evaluation: Evaluation, *, out: Console | None = None) -> N
     out.print(printable(f"{evaluation.rows:,} rows; {tiers}"), soft_wrap=True)
     dear = evaluation.tiers[-1].name
     headings = ("", "accuracy [95 %]", "router ahead, points", dear, "APGR [95 %]", "saved")
-    out.print(_table(headings, map(_line, evaluation.lines)))
+    stacked = out.width < _WIDE
+    out.print(_table(headings, map(_line, evaluation.lines), stacked=stacked))
     out.print("\n[bold]targets[/] that the project set out with, beside what was measured")
-    out.print(_table(("", "target", "measured [95 %]", "outcome"), map(_target, evaluation.targets)))
+    asked = ("", "target", "measured [95 %]", "outcome")
+    out.print(_table(asked, map(_target, evaluation.targets), stacked=stacked))
     remarks = [f"cost {basis_text(evaluation)}", *evaluation.notes]
     if not evaluation.shift.shifted:
         # Else the verdict says it.
@@ -69,13 +74,19 @@ def _between(interval: Interval | None, unit: str = "") -> str:
     return _ABSENT if interval is None else between(interval, unit)
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, stacked: bool) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for place, title in enumerate(headings):
         if place:
-            table.add_column(title, justify="right", no_wrap=True)
+            table.add_column(_stack(title) if stacked else title, justify="right", no_wrap=True)
         else:
             table.add_column(title, overflow="fold", min_width=_NARROWEST)
-    for row in rows:
-        table.add_row(*(printable(cell) for cell in row))
+    for name, *cells in rows:
+        table.add_row(printable(name), *(_stack(cell) if stacked else printable(cell) for cell in cells))
     return table
+
+
+def _stack(text: str) -> str:
+    """Put an interval below its figure, and a unit below what it is of."""
+    parts = text.replace(" [", "\n[").replace(", points", ",\npoints").split("\n")
+    return "\n".join(map(printable, parts))
