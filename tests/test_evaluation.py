@@ -269,6 +269,26 @@ def test_a_price_that_is_unknown_leaves_costs_open_and_says_so() -> None:
     assert "nobody-prices-this" in evaluation.metric("cost_saved").note
 
 
+def test_calls_that_cost_nothing_leave_nothing_to_save() -> None:
+    rows = [
+        attrs.evolve(
+            row,
+            outcomes={
+                model: attrs.evolve(each, usage=Usage(cost_usd=Decimal(0)))
+                for model, each in row.outcomes.items()
+            },
+        )
+        for row in FOUR
+    ]
+    evaluation = judged(told(RIGHT), rows)
+
+    assert evaluation.cost.total_usd == 0
+    assert value_of(evaluation, "total_cost_usd") == 0.0
+    assert "nothing can be saved" in evaluation.metric("cost_saved").note
+    assert evaluation.metric("router_arena").note == "the calls cost nothing"
+    assert "nothing can be saved" in evaluation.targets[2].note
+
+
 def test_rows_that_lack_a_tier_are_left_out_and_named() -> None:
     lame = Example(
         id="lame",

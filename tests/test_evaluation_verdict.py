@@ -97,7 +97,8 @@ def test_calls_that_cost_as_much_as_the_large_model_are_not_worth_it() -> None:
     verdict = find_verdict(case(cost=cost))
 
     assert verdict.advice is Advice.DO_NOT_ROUTE
-    assert "cost no less than always large" in verdict.sentences[0]
+    assert "cost no less than always large (costs 10.0 % more, recorded)" in verdict.sentences[0]
+    assert any("Against always large it costs 10 % more (recorded)" in each for each in verdict.sentences)
 
 
 def test_a_verdict_without_prices_says_that_savings_are_unknown() -> None:

@@ -66,6 +66,15 @@ _FIGURES = (
 _SHARES = ("correct_given_attempted", "not_attempted", "decided_policy", "likeliest_policy")
 """Those that are shares of rows, which no bootstrap can be certain of."""
 
+_FREE: Mapping[str, str] = MappingProxyType(
+    {
+        SAVED: "the dearest tier alone costs nothing, so that nothing can be saved",
+        "aiq": "all shares of calls of the dearest tier cost the same",
+        "arena": "the calls cost nothing",
+    }
+)
+"""Why a figure of costs that are known has no value."""
+
 _KEYS = MappingProxyType(
     {
         APGR: "apgr",
@@ -210,7 +219,7 @@ def _why_missing(material: Material, samples: Samples, key: str) -> str:
         gap = float(material.actual_gain.mean())
         if key in (APGR, "pgr", "cpt_50", "cpt_80") and gap <= 0:
             return "the dearest tier is no better than the cheapest on these rows"
-        return samples.problem(ROUTER, key)
+        return _FREE.get(key) or samples.problem(ROUTER, key)
     if key in ("correct_given_attempted", "f1", "not_attempted"):
         return "no abstention is recorded on these rows"
     if key == "auroc":
@@ -249,7 +258,8 @@ def _target(goal: Target, measured: Interval | None, material: Material) -> Meas
     if len(material.router.tiers) > 2 and goal.more_is_better:
         notes.append("set for two tiers")
     if measured is None:
-        notes = [material.costs.note if goal.metric == "cost_saved" else "the matrix has no such policy"]
+        unpaid = _FREE[SAVED] if material.costs.usd else material.costs.note
+        notes = [unpaid if goal.metric == "cost_saved" else "the matrix has no such policy"]
     elif measured.rows < FEWEST_ROWS:
         notes.append(f"fewer than {FEWEST_ROWS} rows tell nothing")
     return MeasuredTarget(

@@ -119,8 +119,7 @@ def _money(case: Case) -> Verdict | None:
     if saved is None or saved.high > 0:
         return None
     return _no(
-        f"its calls cost no less than always {case.tiers[-1].name} ({percent(saved.value, 1)} saved, "
-        f"{case.cost.basis})."
+        f"its calls cost no less than always {case.tiers[-1].name} ({_saved(saved, 1)}, {case.cost.basis})."
     )
 
 
@@ -178,8 +177,8 @@ def _remarks(case: Case) -> list[str]:
         )
     if case.cost.saved is not None and case.dear.ahead is not None:
         found.append(
-            f"Against always {dear} it saves {percent(case.cost.saved.value)} of the cost "
-            f"({case.cost.basis}), at {_points(case.dear.ahead)}."
+            f"Against always {dear} it {_saved(case.cost.saved)} ({case.cost.basis}), at "
+            f"{_points(case.dear.ahead)}."
         )
     if case.cost.basis == UNKNOWN:
         found.append(f"What it saves in money is unknown: {case.cost.note}.")
@@ -247,6 +246,13 @@ def _text(interval: Interval | None, *, signed: bool = False) -> str:
         return "-"
     sign = "+" if signed else ""
     return f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+
+
+def _saved(interval: Interval, digits: int = 0) -> str:
+    """Say what is saved of a cost, or how much more is paid."""
+    if interval.value < 0:
+        return f"costs {percent(-interval.value, digits)} more"
+    return f"saves {percent(interval.value, digits)} of the cost"
 
 
 def _share(interval: Interval) -> str:
