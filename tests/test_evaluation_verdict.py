@@ -200,6 +200,21 @@ def test_a_router_that_may_be_no_better_than_prompt_length_is_told_so() -> None:
     )
 
 
+def test_an_operating_point_that_prompt_length_matches_is_told_so() -> None:
+    given = with_line(case(), "prompt length", ahead=interval(0.007, 0.01))
+
+    assert any("prompt length does as well, as far" in each for each in find_verdict(given).sentences)
+    worse = with_line(case(), "prompt length", ahead=interval(-0.02, 0.01))
+    assert any("prompt length surely does better" in each for each in find_verdict(worse).sentences)
+    assert not any("With as many calls" in each for each in find_verdict(case()).sentences)
+
+
+def test_a_router_that_is_surely_worse_than_chance_is_not_called_unsure() -> None:
+    given = with_line(case(), "random", ahead=interval(-0.05, 0.01))
+
+    assert any("surely less accurate than as many calls" in each for each in find_verdict(given).sentences)
+
+
 def test_a_router_that_is_surely_worse_than_prompt_length_is_not_to_be_used() -> None:
     verdict = find_verdict(with_line(case(), "prompt length", apgr_ahead=interval(-0.1, 0.05)))
 

@@ -214,12 +214,19 @@ def _against_simple(case: Case) -> list[str]:
     chance, length = case.others[RANDOM], case.others[PROMPT_LENGTH]
     if chance.ahead is not None:
         sure = "surely more accurate" if chance.ahead.low > 0 else "not surely more accurate"
+        sure = "surely less accurate" if chance.ahead.high < 0 else sure
         found.append(f"It is {sure} than as many calls of each tier at random, by {_points(chance.ahead)}.")
     ahead = length.apgr_ahead
     if ahead is not None and ahead.low <= 0 <= ahead.high:
         found.append(
             "It ranks no better, as far as these rows tell, than prompt length, which needs no model "
             f"(APGR {_text(length.apgr)}; difference {_text(ahead, signed=True)})."
+        )
+    elif length.ahead is not None and length.ahead.low <= 0:
+        does = "surely does better" if length.ahead.high < 0 else "does as well, as far as these rows tell"
+        found.append(
+            f"With as many calls of each tier, prompt length {does}: the router is ahead by "
+            f"{_points(length.ahead)} at its operating point."
         )
     return found
 
