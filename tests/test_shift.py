@@ -21,7 +21,7 @@ from routesdk.dataset import write_examples
 from routesdk.errors import CheckpointError, ConfigError
 from routesdk.pipeline.shift import learn_shift, learn_shift_of
 from routesdk.shift import ALARM_LEVEL, SHIFT_NOTICE, ShiftScore, assess_scores
-from routesdk.shift.reading import plain, runs, shape
+from routesdk.shift.reading import LIMIT, plain, runs, shape, shapes
 from routesdk.shift.store import read_shift, shift_bytes
 from routesdk.testing import make_examples, odd_queries, script_queries
 from routesdk.types import Dataset
@@ -108,6 +108,26 @@ def test_one_query_scores_as_it_does_among_many() -> None:
 
     assert [float(shift.score([text])[0]) for text in queries] == pytest.approx(together.tolist(), abs=1e-9)
     assert len(shift.score([])) == 0
+
+
+def test_shapes_of_many_texts_are_those_of_each() -> None:
+    longest = "\U0001f600" * LIMIT
+    texts = [
+        *questions(700, 3),
+        *code(30),
+        *[query.text for query in odd_queries()],
+        longest,
+        longest + "\n",
+        "İ",
+    ]
+    texts += [query.text for query in script_queries()]
+    data = [plain(text) for text in texts]
+
+    together = shapes(texts, data)
+
+    assert together.tolist() == [list(shape(text, each)) for text, each in zip(texts, data, strict=True)]
+    scores = learned().score(texts)
+    assert scores.tolist() == [learned().score_text(text) for text in texts]
 
 
 def test_odd_queries_and_other_scripts_get_a_score() -> None:

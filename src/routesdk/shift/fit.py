@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from routesdk.errors import ConfigError
-from routesdk.shift.reading import plain, runs, shape, surprise
+from routesdk.shift.reading import plain, runs, shapes, surprise
 from routesdk.shift.score import (
     DECIMALS,
     DEFAULT_FALSE_ALARM,
@@ -93,7 +93,6 @@ def _fit(name: str, texts: list[str], folds: Integers, false_alarm: float, seed:
         problem = f"has {len(texts)} rows, and {false_alarm:g} false alarms need {least} at least"
         raise ConfigError("shift.sources", name, problem, "Give more rows, or allow more false alarms.")
     data = [plain(text) for text in texts]
-    shapes = np.array([shape(text, each) for text, each in zip(texts, data, strict=True)])
     hashed = [runs(each, _BITS) for each in data]
     seen = np.zeros((len(texts), 1))
     for fold in np.unique(folds):
@@ -101,7 +100,7 @@ def _fit(name: str, texts: list[str], folds: Integers, false_alarm: float, seed:
         others = np.flatnonzero(folds != fold)
         table, step = _table([hashed[at] for at in others])
         seen[inside] = surprise([data[at] for at in inside], table[:, None], _BITS) * step
-    rows = np.hstack([shapes, seen])
+    rows = np.hstack([shapes(texts, data), seen])
     centre, factor, offset = _groups(rows, seed)
     distances = np.sort(_distances(rows, centre, factor, offset).round(DECIMALS))
     kept = np.linspace(0, len(distances) - 1, min(_REFERENCE, len(distances))).round().astype(np.int64)

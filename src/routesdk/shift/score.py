@@ -12,7 +12,7 @@ import numpy as np
 
 from routesdk.errors import ConfigError
 from routesdk.shift.batch import ShiftTest, assess_scores
-from routesdk.shift.reading import SHAPES, plain, runs, shape, surprise
+from routesdk.shift.reading import SHAPES, plain, runs, shape, shapes, surprise
 from routesdk.types import Query, QueryLike
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ SHIFT_NOTICE = "unlike what this router learned from"
 DIMENSIONS = SHAPES + 1
 """Numbers that one set's view of a text consists of: its shape, and how surprising its bytes are."""
 
+_AT_ONCE = 512
+"""Texts whose coordinates are worked out together: those of some thousand leave the processor's cache."""
 
 DECIMALS = 6
 """Decimals of a distance: texts of one shape are equally far, however a sum was rounded on the way."""
@@ -139,9 +141,12 @@ class ShiftScore:
         texts = [query.text if type(query) is Query else Query.of(query).text for query in queries]
         if len(texts) < 2:
             return np.array([self.score_text(text) for text in texts])
+        parts = [self._scores(texts[at : at + _AT_ONCE]) for at in range(0, len(texts), _AT_ONCE)]
+        return np.concatenate(parts)
+
+    def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         data = [plain(text) for text in texts]
-        shapes = np.array([shape(text, each) for text, each in zip(texts, data, strict=True)])
-        seen = np.hstack([surprise(data, self.table, self._bits), shapes])
+        seen = np.hstack([surprise(data, self.table, self._bits), shapes(texts, data)])
         moved = (seen @ self._map.T - self._shift).reshape(len(texts), DIMENSIONS, -1)
         distances = squared(moved) + self.offset
         nearest = np.minimum.reduceat(distances, self._firsts, axis=1).round(DECIMALS)
