@@ -98,6 +98,12 @@ class ShiftScore:
         if not 0.0 < self.false_alarm < 1.0:
             problem, fix = "does not lie between 0 and 1", "Give 0.05 for one false alarm in twenty."
             raise ConfigError("shift.false_alarm", str(self.false_alarm), problem, fix)
+        least = least_rows(self.false_alarm)
+        if self.reference_rows < least:
+            problem = f"is rarer than {self.reference_rows} distances of a set can tell: {least} are needed"
+            lowest = 1.0 / (self.reference_rows + 1)
+            fix = f"Give {lowest:.2g} or more, or learn from more rows, of which 1,000 at most are kept."
+            raise ConfigError("shift.false_alarm", str(self.false_alarm), problem, fix)
         count, groups = len(self.sources), len(self.centre)
         # One product gives the coordinates in every group: each reads its source's surprise, and the shape.
         whole = np.zeros((groups, DIMENSIONS, count + SHAPES))
@@ -130,7 +136,12 @@ class ShiftScore:
         )
 
     def with_false_alarm(self, false_alarm: float) -> ShiftScore:
-        """Return a copy with another rate of false alarms, and so another threshold."""
+        """Return a copy with another rate of false alarms, and so another threshold.
+
+        Raises:
+            ConfigError: The rate does not lie between 0 and 1, or is rarer than the rows of
+                the smallest set can tell, so that no query would ever be called unlike.
+        """
         return attrs.evolve(self, false_alarm=false_alarm)
 
     def score(self, queries: Iterable[QueryLike]) -> NDArray[np.float64]:
@@ -221,4 +232,4 @@ def squared(moved: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def least_rows(false_alarm: float) -> int:
     """Return how many rows a set needs for a score to reach the threshold at all."""
-    return math.ceil(1.0 / false_alarm) - 1
+    return math.ceil(1.0 / false_alarm - 1e-9) - 1
