@@ -144,7 +144,7 @@ def _groups(rows: Floats, labels: Integers) -> tuple[Floats, Floats, Floats]:
 
 
 def _spread(rows: Floats) -> Floats:
-    return np.maximum(rows.std(axis=0), _LEAST_SPREAD)
+    return np.asarray(np.maximum(rows.std(axis=0), _LEAST_SPREAD))
 
 
 def _cluster(rows: Floats, count: int, seed: int) -> Integers:

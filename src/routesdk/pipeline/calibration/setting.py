@@ -42,6 +42,8 @@ def calibrate(
     """Set a router to a target; see `Router.calibrate`, which is this."""
     target = _target(target_cost, target_quality, target_large_share)
     check_method(method)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigError("seed", repr(seed), "seeds nothing", "Give a whole number, 0 or more.")
     examples = admit(router, outcomes)
     rows = Material.of(router, examples)
     costs = price_rows(examples, router.tiers, router.mapping.catalogue)
