@@ -328,6 +328,17 @@ def test_a_ranking_by_chance_is_warned_of_and_a_good_one_is_not() -> None:
     assert said[0.3] == 0
 
 
+def test_rules_and_a_policy_map_stay_and_are_said_to_be_left_out() -> None:
+    kept = ABLE.with_budget("0.5")
+
+    found = kept.calibrate(ROWS, target_large_share=0.3, resamples=QUICK)
+
+    assert any("policy map and rules stay" in warning for warning in found.warnings)
+    assert [rule.name for rule in found.router.mapping.rules] == ["cost-budget"]
+    plain = ABLE.calibrate(ROWS, target_large_share=0.3, resamples=QUICK)
+    assert not any("policy map" in warning for warning in plain.warnings)
+
+
 def test_a_mix_that_differs_is_warned_of() -> None:
     meant = router_of(noisy(ROWS, 0.5), large_share=0.9)
 
@@ -397,6 +408,10 @@ def test_three_tiers_are_set_too() -> None:
     assert len(found.point.thresholds) == 2
     assert found.quality.value == pytest.approx(0.5, abs=0.08)
     assert not router.calibrate(rows, target_quality=0.95, resamples=QUICK).reached
+    # A share asked for later holds of those who reach a tier, here too.
+    halves = found.router.with_large_share(0.5).route_batch([row.query for row in rows])
+    assert np.mean([each.tier == "m" for each in halves]) == pytest.approx(0.25, abs=0.02)
+    assert np.mean([each.tier == "b" for each in halves]) == pytest.approx(0.25, abs=0.02)
 
 
 def test_a_router_that_knows_policies_alone_is_set_too() -> None:

@@ -72,6 +72,11 @@ def warnings_of(
             "it holds for traffic with these rates, and not where they differ again."
         )
     said += _mix(router, rows)
+    if router.mapping.policy_map or router.mapping.rules:
+        said.append(
+            "The router's policy map and rules stay, and are left out of these figures: they are of each "
+            "tier's own model, wherever a query would go otherwise."
+        )
     if maps.level:
         said.append(
             "What the router expects to gain says nothing about what was gained on these rows: it sends up "
