@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import string
 
 import numpy as np
 
@@ -57,6 +58,19 @@ def questions(count: int, seed: int) -> list[str]:
     ]
 
 
+def varied(count: int, seed: int) -> list[str]:
+    """Return lines of made-up words, of many lengths and make-ups."""
+    rng = random.Random(seed)
+
+    def word() -> str:
+        letters = string.ascii_lowercase if rng.random() < 0.9 else string.digits
+        return "".join(rng.choices(letters, k=rng.randint(1, 9)))
+
+    return [
+        " ".join(word() for _ in range(rng.randint(3, 40))) + "\n" * rng.randint(0, 3) for _ in range(count)
+    ]
+
+
 def code(count: int, seed: int = 0) -> list[str]:
     """Return lines of code."""
     rng = random.Random(seed)
@@ -71,3 +85,9 @@ def learned(rows: int = 600, false_alarm: float = 0.05) -> ShiftScore:
     """Return a score that learned questions; every row is a group of its own."""
     texts = questions(rows, 1)
     return learn_shift({"questions": texts}, false_alarm=false_alarm, groups={"questions": np.arange(rows)})
+
+
+@functools.cache
+def learned_varied(rows: int = 600) -> ShiftScore:
+    """Return a score that learned texts of many lengths and make-ups."""
+    return learn_shift({"varied": varied(rows, 1)}, groups={"varied": np.arange(rows)})

@@ -263,6 +263,19 @@ def test_it_is_dropped_with_the_models_or_the_matrix_that_it_was_fitted_to(tmp_p
         assert other.operating_point.large_share == pytest.approx(0.3, abs=0.02)
 
 
+def test_it_is_dropped_where_the_checkpoint_is_served_by_another_model_again(tmp_path: Path) -> None:
+    medium, large = DEFAULT_MODELS
+    router = Router.from_pretrained().with_model("large", "gpt-4o-2024-05-13")
+    rows = make_examples(240, models=(medium, "gpt-4o-2024-05-13"))
+    folder = router.calibrate(rows, target_large_share=0.3, resamples=QUICK).router.save_pretrained(
+        tmp_path / "swapped"
+    )
+
+    assert Router.from_pretrained(folder).calibration.recalibration is not None
+    # What the policy model predicts for, and not what the rows had outcomes of.
+    assert Router.from_pretrained(folder, large=large).calibration.recalibration is None
+
+
 def test_base_rates_that_differ_are_warned_of() -> None:
     hopeful = router_of({row.id: 0.8 + 0.0001 * at for at, row in enumerate(ROWS)})
 
@@ -300,6 +313,30 @@ def test_a_ranking_that_says_nothing_is_warned_of() -> None:
     found = backwards.calibrate(ROWS, target_large_share=0.3, resamples=QUICK)
 
     assert any("says nothing" in warning for warning in found.warnings)
+
+
+def test_a_ranking_by_chance_is_warned_of_and_a_good_one_is_not() -> None:
+    said = {}
+    for skill in (0.0, 0.3):
+        found = [
+            router_of(noisy(ROWS, skill, seed)).calibrate(ROWS, target_large_share=0.3, resamples=QUICK)
+            for seed in range(12)
+        ]
+        said[skill] = sum(any("says " in warning for warning in each.warnings) for each in found)
+
+    assert said[0.0] >= 9
+    assert said[0.3] == 0
+
+
+def test_rules_and_a_policy_map_stay_and_are_said_to_be_left_out() -> None:
+    kept = ABLE.with_budget("0.5")
+
+    found = kept.calibrate(ROWS, target_large_share=0.3, resamples=QUICK)
+
+    assert any("policy map and rules stay" in warning for warning in found.warnings)
+    assert [rule.name for rule in found.router.mapping.rules] == ["cost-budget"]
+    plain = ABLE.calibrate(ROWS, target_large_share=0.3, resamples=QUICK)
+    assert not any("policy map" in warning for warning in plain.warnings)
 
 
 def test_a_mix_that_differs_is_warned_of() -> None:
@@ -371,6 +408,10 @@ def test_three_tiers_are_set_too() -> None:
     assert len(found.point.thresholds) == 2
     assert found.quality.value == pytest.approx(0.5, abs=0.08)
     assert not router.calibrate(rows, target_quality=0.95, resamples=QUICK).reached
+    # A share asked for later holds of those who reach a tier, here too.
+    halves = found.router.with_large_share(0.5).route_batch([row.query for row in rows])
+    assert np.mean([each.tier == "m" for each in halves]) == pytest.approx(0.25, abs=0.02)
+    assert np.mean([each.tier == "b" for each in halves]) == pytest.approx(0.25, abs=0.02)
 
 
 def test_a_router_that_knows_policies_alone_is_set_too() -> None:
@@ -415,6 +456,8 @@ def test_a_router_that_knows_policies_alone_is_set_too() -> None:
         ({"target_cost": "cheap"}, "target_cost"),
         ({"target_cost": math.nan}, "target_cost"),
         ({"target_quality": 0.5, "method": "magic"}, "method"),
+        ({"target_quality": 0.5, "seed": -1}, "seed"),
+        ({"target_quality": 0.5, "seed": 1.5}, "seed"),
     ],
 )
 def test_targets_that_are_none_are_refused(targets: Mapping[str, object], key: str) -> None:
@@ -422,6 +465,18 @@ def test_targets_that_are_none_are_refused(targets: Mapping[str, object], key: s
         ABLE.calibrate(ROWS, **targets)  # type: ignore[arg-type]
 
     assert caught.value.key == key
+
+
+@pytest.mark.parametrize("given", ["rows.jsonl", Path("rows.jsonl"), [{"id": "a"}] * 150, {"a": 1}, None])
+def test_what_is_no_rows_is_refused(given: object) -> None:
+    with pytest.raises(ConfigError, match="read_examples"):
+        ABLE.calibrate(given, target_large_share=0.3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", [0.01, 0.99])
+def test_none_and_all_are_not_nearly_what_was_asked_for(target: float) -> None:
+    assert not router_of({}).calibrate(ROWS, target_large_share=target, resamples=QUICK).reached
+    assert ABLE.calibrate(ROWS, target_large_share=target, resamples=QUICK).reached
 
 
 def test_too_few_rows_are_refused() -> None:

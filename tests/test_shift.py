@@ -21,29 +21,46 @@ from routesdk.dataset import write_examples
 from routesdk.errors import CheckpointError, ConfigError
 from routesdk.pipeline.shift import learn_shift, learn_shift_of
 from routesdk.shift import ALARM_LEVEL, SHIFT_NOTICE, ShiftScore, assess_scores
-from routesdk.shift.reading import plain, runs, shape
+from routesdk.shift.reading import LIMIT, plain, runs, shape, shapes
 from routesdk.shift.store import read_shift, shift_bytes
 from routesdk.testing import make_examples, odd_queries, script_queries
 from routesdk.types import Dataset
-from shifts import USUAL, code, learned, questions
+from shifts import USUAL, code, learned, learned_varied, questions, varied
 
 
 def test_new_queries_of_the_domain_are_called_unlike_at_the_stated_rate() -> None:
-    scores = learned().score(questions(2000, 99))
+    scores = learned_varied().score(varied(2000, 99))
 
     # At most the rate, but for what 600 rows set the threshold off by; and not never.
-    assert 0.005 <= (scores >= learned().threshold).mean() <= 0.08
+    assert 0.005 <= (scores >= learned_varied().threshold).mean() <= 0.08
     # Fitted to a fifth more rows than the reference was, new rows look a little more familiar.
     assert 0.35 <= scores.mean() <= 0.55
 
 
 @pytest.mark.parametrize("false_alarm", [0.01, 0.2])
 def test_another_rate_is_another_threshold(false_alarm: float) -> None:
-    shift = learned().with_false_alarm(false_alarm)
+    shift = learned_varied().with_false_alarm(false_alarm)
 
     assert shift.threshold == pytest.approx(1 - false_alarm)
-    found = float((shift.score(questions(2000, 5)) >= shift.threshold).mean())
+    found = float((shift.score(varied(2000, 5)) >= shift.threshold).mean())
     assert 0.1 * false_alarm <= found <= 1.2 * false_alarm + 0.02
+
+
+def test_few_rows_keep_the_rate_too() -> None:
+    rates, groups = [], {"varied": np.arange(200)}
+    for seed in range(12):
+        shift = learn_shift({"varied": varied(200, seed)}, groups=groups)
+        rates.append((shift.score(varied(200, 100 + seed)) >= shift.threshold).mean())
+
+    assert np.mean(rates) < 0.05
+
+
+def test_a_rate_that_no_score_reaches_is_refused() -> None:
+    assert learned().reference_rows == 600
+    learned().with_false_alarm(1 / 601)
+
+    with pytest.raises(ConfigError, match="600 distances"):
+        learned().with_false_alarm(1 / 602)
 
 
 def test_another_domain_is_told_alone_and_together() -> None:
@@ -108,6 +125,26 @@ def test_one_query_scores_as_it_does_among_many() -> None:
 
     assert [float(shift.score([text])[0]) for text in queries] == pytest.approx(together.tolist(), abs=1e-9)
     assert len(shift.score([])) == 0
+
+
+def test_shapes_of_many_texts_are_those_of_each() -> None:
+    longest = "\U0001f600" * LIMIT
+    texts = [
+        *questions(700, 3),
+        *code(30),
+        *[query.text for query in odd_queries()],
+        longest,
+        longest + "\n",
+        "İ",
+    ]
+    texts += [query.text for query in script_queries()]
+    data = [plain(text) for text in texts]
+
+    together = shapes(texts, data)
+
+    assert together.tolist() == [list(shape(text, each)) for text, each in zip(texts, data, strict=True)]
+    scores = learned().score(texts)
+    assert scores.tolist() == [learned().score_text(text) for text in texts]
 
 
 def test_odd_queries_and_other_scripts_get_a_score() -> None:

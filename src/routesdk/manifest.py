@@ -138,7 +138,8 @@ class Recalibration:
         gains: Map the expected gain of each step.
         confidence: Maps the confidence of decisions.
         gain_quantiles: For each step, recalibrated gains of the rows at 101 evenly spaced
-            quantiles: what `large_share` refers to from then on.
+            quantiles; of several steps, those of the same rows, 500 at most, since a share
+            is one of those who reach a step. What `large_share` refers to from then on.
         notes: What was warned of.
     """
 

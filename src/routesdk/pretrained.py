@@ -115,7 +115,7 @@ def load_router(
     matrix_record = choose_matrix(manifest, matrix, serving, host)
     policies = _policies(checkpoint, matrix_record, host)
     # What was fitted to outcomes holds for their models and policies alone.
-    same = bound == was_bound and matrix_record == manifest.matrix
+    same = bound == was_bound and serving == manifest.tiers and matrix_record == manifest.matrix
     calibration = manifest.calibration if same else attrs.evolve(manifest.calibration, recalibration=None)
     changed = bound != was_bound or calibration != manifest.calibration
     return assemble_router(

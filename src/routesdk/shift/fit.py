@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from routesdk.errors import ConfigError
-from routesdk.shift.reading import plain, runs, shape, surprise
+from routesdk.shift.reading import plain, runs, shapes, surprise
 from routesdk.shift.score import (
     DECIMALS,
     DEFAULT_FALSE_ALARM,
@@ -93,7 +93,6 @@ def _fit(name: str, texts: list[str], folds: Integers, false_alarm: float, seed:
         problem = f"has {len(texts)} rows, and {false_alarm:g} false alarms need {least} at least"
         raise ConfigError("shift.sources", name, problem, "Give more rows, or allow more false alarms.")
     data = [plain(text) for text in texts]
-    shapes = np.array([shape(text, each) for text, each in zip(texts, data, strict=True)])
     hashed = [runs(each, _BITS) for each in data]
     seen = np.zeros((len(texts), 1))
     for fold in np.unique(folds):
@@ -101,9 +100,15 @@ def _fit(name: str, texts: list[str], folds: Integers, false_alarm: float, seed:
         others = np.flatnonzero(folds != fold)
         table, step = _table([hashed[at] for at in others])
         seen[inside] = surprise([data[at] for at in inside], table[:, None], _BITS) * step
-    rows = np.hstack([shapes, seen])
-    centre, factor, offset = _groups(rows, seed)
-    distances = np.sort(_distances(rows, centre, factor, offset).round(DECIMALS))
+    rows = np.hstack([shapes(texts, data), seen])
+    labels = _cluster(rows, min(_GROUPS, len(rows) // _GROUP_ROWS), seed)
+    distances = np.zeros(len(rows))
+    # Gaussians, too, lie nearer to rows that they were fitted to than to new ones.
+    for fold in np.unique(folds):
+        inside = folds == fold
+        distances[inside] = _distances(rows[inside], *_groups(rows[~inside], labels[~inside]))
+    centre, factor, offset = _groups(rows, labels)
+    distances = np.sort(distances.round(DECIMALS))
     kept = np.linspace(0, len(distances) - 1, min(_REFERENCE, len(distances))).round().astype(np.int64)
     table, step = _table(hashed)
     return _Fitted(
@@ -120,10 +125,9 @@ def _table(hashed: Sequence[NDArray[np.uint32]]) -> tuple[NDArray[np.uint8], flo
     return np.rint(nats / step).astype(np.uint8), step
 
 
-def _groups(rows: Floats, seed: int) -> tuple[Floats, Floats, Floats]:
-    """Describe rows by a few Gaussians: middles, factors that undo their spread, and offsets."""
-    spread = np.maximum(rows.std(axis=0), _LEAST_SPREAD)
-    labels = _cluster((rows - rows.mean(axis=0)) / spread, min(_GROUPS, len(rows) // _GROUP_ROWS), seed)
+def _groups(rows: Floats, labels: Integers) -> tuple[Floats, Floats, Floats]:
+    """Describe groups of rows by a Gaussian each: middles, factors that undo their spread, and offsets."""
+    spread = _spread(rows)
     least = np.diag((0.1 * spread) ** 2)
     whole = np.diag((0.25 * spread) ** 2)
     centres, factors, offsets = [], [], []
@@ -139,8 +143,13 @@ def _groups(rows: Floats, seed: int) -> tuple[Floats, Floats, Floats]:
     return np.array(centres), np.array(factors), np.array(offsets)
 
 
+def _spread(rows: Floats) -> Floats:
+    return np.asarray(np.maximum(rows.std(axis=0), _LEAST_SPREAD))
+
+
 def _cluster(rows: Floats, count: int, seed: int) -> Integers:
     """Group rows that lie near each other: k-means, its first middles far apart."""
+    rows = (rows - rows.mean(axis=0)) / _spread(rows)
     generator = np.random.default_rng(seed)
     middles = rows[generator.integers(len(rows))][None]
     while len(middles) < count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +26,22 @@ _OPEN, _CLOSE = b" ", b"   "
 _SPREAD = np.uint32(0x9E3779B1)
 _LETTERS, _DIGITS = string.ascii_lowercase.encode(), string.digits.encode()
 _ASCII = bytes(range(128))
+# Bits that hold how many bytes of one kind a text has: it has four thousand and a few at most.
+_KIND_BITS = 16
+_KIND_MASK = (1 << _KIND_BITS) - 1
 # Arrays of so many bytes at a time stay small, however many texts there are.
 _CHUNK = 1 << 18
+
+
+def _kinds() -> NDArray[np.int64]:
+    """Return, for each byte, a one in the counter of its kind, in the order of `shape`."""
+    table = np.zeros(256, dtype=np.int64)
+    for kind, members in enumerate((_LETTERS, b" ", _DIGITS, bytes(range(128, 256)))):
+        table[list(members)] = 1 << (_KIND_BITS * kind)
+    return table
+
+
+_KINDS = _kinds()
 
 
 def plain(text: str) -> bytes:
@@ -61,6 +75,34 @@ def shape(text: str, data: bytes) -> tuple[float, ...]:
     )
 
 
+def shapes(texts: Sequence[str], data: Sequence[bytes]) -> NDArray[np.float64]:
+    """Return what `shape` does of each text, (texts, `SHAPES`), to the last bit, and sooner of many."""
+    found = np.empty((len(texts), SHAPES))
+    for part in _portions(data):
+        found[part] = _shapes(texts[part], data[part])
+    return found
+
+
+def _shapes(texts: Sequence[str], data: Sequence[bytes]) -> NDArray[np.float64]:
+    sizes, starts = _places(data)
+    codes = np.frombuffer(b"".join(data), dtype=np.uint8)
+    sums = np.add.reduceat(_KINDS.take(codes), starts)
+    found = np.empty((len(texts), SHAPES))
+    # numpy's logarithm may differ from `math.log` in the last bit.
+    found[:, 0] = list(map(math.log, sizes.tolist()))
+    for kind in range(SHAPES - 2):
+        found[:, kind + 1] = (sums >> (_KIND_BITS * kind)) & _KIND_MASK
+    found[:, -1] = [text.count("\n", 0, LIMIT) for text in texts]
+    found[:, 1:] /= sizes[:, None]
+    return found
+
+
+def _places(texts: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how long texts are, and where each begins once they are joined."""
+    sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    return sizes, sizes.cumsum() - sizes
+
+
 def surprise(texts: Sequence[bytes], table: NDArray[np.uint8], bits: int) -> NDArray[np.float64]:
     """Return the mean of a table's entries over each text's runs, (texts, columns).
 
@@ -72,20 +114,25 @@ def surprise(texts: Sequence[bytes], table: NDArray[np.uint8], bits: int) -> NDA
         bits: Bits of a bucket.
     """
     found = np.empty((len(texts), table.shape[1]))
+    for part in _portions(texts):
+        found[part] = _means(texts[part], table, bits)
+    return found
+
+
+def _portions(texts: Sequence[bytes]) -> Iterator[slice]:
+    """Cut texts into portions of a size that caches hold; a longer text is one of its own."""
     start = 0
     while start < len(texts):
         end, size = start + 1, len(texts[start])
         while end < len(texts) and size + len(texts[end]) <= _CHUNK:
             size += len(texts[end])
             end += 1
-        found[start:end] = _means(texts[start:end], table, bits)
+        yield slice(start, end)
         start = end
-    return found
 
 
 def _means(texts: Sequence[bytes], table: NDArray[np.uint8], bits: int) -> NDArray[np.float64]:
-    sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    starts = sizes.cumsum() - sizes
+    sizes, starts = _places(texts)
     counts = sizes - RUN + 1
     # The last three places of a text begin runs that reach into the next one: they are summed apart.
     bounds = np.stack([starts, starts + counts], axis=1).ravel()[:-1]

@@ -12,7 +12,7 @@ import numpy as np
 
 from routesdk.errors import ConfigError
 from routesdk.shift.batch import ShiftTest, assess_scores
-from routesdk.shift.reading import SHAPES, plain, runs, shape, surprise
+from routesdk.shift.reading import SHAPES, plain, runs, shape, shapes, surprise
 from routesdk.types import Query, QueryLike
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ SHIFT_NOTICE = "unlike what this router learned from"
 DIMENSIONS = SHAPES + 1
 """Numbers that one set's view of a text consists of: its shape, and how surprising its bytes are."""
 
+_AT_ONCE = 512
+"""Texts whose coordinates are worked out together: those of some thousand leave the processor's cache."""
 
 DECIMALS = 6
 """Decimals of a distance: texts of one shape are equally far, however a sum was rounded on the way."""
@@ -96,6 +98,12 @@ class ShiftScore:
         if not 0.0 < self.false_alarm < 1.0:
             problem, fix = "does not lie between 0 and 1", "Give 0.05 for one false alarm in twenty."
             raise ConfigError("shift.false_alarm", str(self.false_alarm), problem, fix)
+        least = least_rows(self.false_alarm)
+        if self.reference_rows < least:
+            problem = f"is rarer than {self.reference_rows} distances of a set can tell: {least} are needed"
+            lowest = 1.0 / (self.reference_rows + 1)
+            fix = f"Give {lowest:.2g} or more, or learn from more rows, of which 1,000 at most are kept."
+            raise ConfigError("shift.false_alarm", str(self.false_alarm), problem, fix)
         count, groups = len(self.sources), len(self.centre)
         # One product gives the coordinates in every group: each reads its source's surprise, and the shape.
         whole = np.zeros((groups, DIMENSIONS, count + SHAPES))
@@ -128,7 +136,12 @@ class ShiftScore:
         )
 
     def with_false_alarm(self, false_alarm: float) -> ShiftScore:
-        """Return a copy with another rate of false alarms, and so another threshold."""
+        """Return a copy with another rate of false alarms, and so another threshold.
+
+        Raises:
+            ConfigError: The rate does not lie between 0 and 1, or is rarer than the rows of
+                the smallest set can tell, so that no query would ever be called unlike.
+        """
         return attrs.evolve(self, false_alarm=false_alarm)
 
     def score(self, queries: Iterable[QueryLike]) -> NDArray[np.float64]:
@@ -139,9 +152,12 @@ class ShiftScore:
         texts = [query.text if type(query) is Query else Query.of(query).text for query in queries]
         if len(texts) < 2:
             return np.array([self.score_text(text) for text in texts])
+        parts = [self._scores(texts[at : at + _AT_ONCE]) for at in range(0, len(texts), _AT_ONCE)]
+        return np.concatenate(parts)
+
+    def _scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         data = [plain(text) for text in texts]
-        shapes = np.array([shape(text, each) for text, each in zip(texts, data, strict=True)])
-        seen = np.hstack([surprise(data, self.table, self._bits), shapes])
+        seen = np.hstack([surprise(data, self.table, self._bits), shapes(texts, data)])
         moved = (seen @ self._map.T - self._shift).reshape(len(texts), DIMENSIONS, -1)
         distances = squared(moved) + self.offset
         nearest = np.minimum.reduceat(distances, self._firsts, axis=1).round(DECIMALS)
@@ -216,4 +232,4 @@ def squared(moved: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def least_rows(false_alarm: float) -> int:
     """Return how many rows a set needs for a score to reach the threshold at all."""
-    return math.ceil(1.0 / false_alarm) - 1
+    return math.ceil(1.0 / false_alarm - 1e-9) - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -92,11 +92,11 @@ def admit(router: Router, outcomes: Iterable[Example]) -> tuple[Example, ...]:
     """Check the rows of a calibration.
 
     Raises:
-        ConfigError: There are too few, an id stands twice, a row lacks an outcome of a
+        ConfigError: They are no rows, or too few, an id stands twice, a row lacks an outcome of a
             tier's model, or the outcomes are all alike; or the router carries no hashes.
         LeakError: The router learned from rows.
     """
-    rows = tuple(outcomes)
+    rows = _rows(outcomes)
     if len(rows) < LEAST_ROWS:
         problem = f"{len(rows)} rows are too few to calibrate on"
         raise ConfigError("outcomes", f"{len(rows)} rows", problem, f"Give {LEAST_ROWS} or more.")
@@ -119,6 +119,17 @@ def admit(router: Router, outcomes: Iterable[Example]) -> tuple[Example, ...]:
         problem = "on every row the models differ by the same: there is nothing to route by"
         fix = "Give rows on which one model does better than the other on some, and not on others."
         raise ConfigError("outcomes", f"{len(rows)} rows", problem, fix)
+    return rows
+
+
+def _rows(outcomes: object) -> tuple[Example, ...]:
+    fix = "Give examples: read those of a file with `routesdk.dataset.read_examples`."
+    if isinstance(outcomes, (str, bytes, Mapping)) or not isinstance(outcomes, Iterable):
+        raise ConfigError("outcomes", repr(outcomes)[:40], "is one value, not rows", fix)
+    rows = tuple(outcomes)
+    for row in rows:
+        if not isinstance(row, Example):
+            raise ConfigError("outcomes", repr(row)[:40], f"is {type(row).__name__}, not an Example", fix)
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
+import numpy as np
 
 from routesdk.metrics import mean_interval
 from routesdk.metrics.intervals import wilson
@@ -17,6 +18,9 @@ from routesdk.shift import ShiftTest
 
 _LEVEL = 0.99
 """Several rates are looked at: each is called another one more carefully than at 95 %."""
+
+_ONE_IN_TWENTY = 1.645
+"""Standard deviations that chance goes beyond, to one side, once in twenty."""
 
 _ISOTONIC_ROWS = 1000
 """With fewer, isotonic maps follow chance.
@@ -68,10 +72,21 @@ def warnings_of(
             "it holds for traffic with these rates, and not where they differ again."
         )
     said += _mix(router, rows)
+    if router.mapping.policy_map or router.mapping.rules:
+        said.append(
+            "The router's policy map and rules stay, and are left out of these figures: they are of each "
+            "tier's own model, wherever a query would go otherwise."
+        )
     if maps.level:
         said.append(
             "What the router expects to gain says nothing about what was gained on these rows: it sends up "
             "the wrong calls as readily as the right ones. Train it on rows of this domain."
+        )
+    elif _by_chance(rows):
+        said.append(
+            "These rows do not show that what the router expects to gain says anything about what was "
+            "gained: an order by chance does as well more than once in twenty. Give more rows, or train it "
+            "on rows of this domain."
         )
     if shift is not None and shift.shifted:
         said.append(shift.sentence)
@@ -81,6 +96,22 @@ def warnings_of(
             "`platt` needs fewer."
         )
     return tuple(said)
+
+
+def _by_chance(rows: Material) -> bool:
+    """Tell whether, at some step, an order by chance would often go with what was gained as well as this one.
+
+    Source: Pitman, Significance Tests Which May be Applied to Samples from any Populations II (1937).
+    """
+    gained = np.diff(rows.quality, axis=1)
+    for step in range(gained.shape[1]):
+        places = np.unique(rows.gains[:, step], return_inverse=True)[1].astype(np.float64)
+        apart = gained[:, step] - gained[:, step].mean()
+        ranked = places - places.mean()
+        spread = float(np.sqrt((ranked @ ranked) * (apart @ apart) / (len(rows) - 1)))
+        if float(ranked @ apart) <= _ONE_IN_TWENTY * spread:
+            return True
+    return False
 
 
 def _mix(router: Router, rows: Material) -> list[str]:

@@ -17,7 +17,10 @@ _POINTS, _FEW_POINTS = 200, 50
 asked for, which is one of them."""
 
 SHARE_TOLERANCE = 0.02
-"""How far the share of a point may lie from the one asked for; further off, it is out of reach."""
+"""How far the share of a point may lie from the one asked for; further off, it is out of reach.
+
+Shares near none or all may be off by half of what they are apart from that, or by half a row.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +111,10 @@ def choose(target: Target, gains: Floats, quality: Floats, cost: Floats | None) 
     # With more than two tiers, the share holds of those who reach a tier, as in `large_share`.
     reached = (tiers > 0).mean(axis=1)
     at = int(np.abs(reached - target.value).argmin())
-    return _choice(points, reached, at, met=bool(abs(reached[at] - target.value) <= SHARE_TOLERANCE))
+    # None at all is not nearly one in a hundred.
+    near = min(SHARE_TOLERANCE, target.value / 2.0, (1.0 - target.value) / 2.0)
+    allowed = max(near, 0.5 / len(gains) + 1e-9)
+    return _choice(points, reached, at, met=bool(abs(reached[at] - target.value) <= allowed))
 
 
 def _choice(points: list[tuple[float, ...]], figures: Floats, at: int, *, met: bool) -> Choice:

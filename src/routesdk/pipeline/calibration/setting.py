@@ -25,7 +25,7 @@ from routesdk.types import Example, OperatingPoint
 
 __all__ = ["LEAST_ROWS", "calibrate"]
 
-_QUANTILES = 101
+_QUANTILES, _KEPT = 101, 500
 
 
 def calibrate(
@@ -42,6 +42,8 @@ def calibrate(
     """Set a router to a target; see `Router.calibrate`, which is this."""
     target = _target(target_cost, target_quality, target_large_share)
     check_method(method)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigError("seed", repr(seed), "seeds nothing", "Give a whole number, 0 or more.")
     examples = admit(router, outcomes)
     rows = Material.of(router, examples)
     costs = price_rows(examples, router.tiers, router.mapping.catalogue)
@@ -194,16 +196,23 @@ class _Work:
         self, maps: Maps, gains: Floats, tiers: Integers, notes: tuple[str, ...]
     ) -> Recalibration:
         confidence, hit = self.rows.decided(tiers)
-        at = np.linspace(0.0, 1.0, _QUANTILES)
         return Recalibration(
             rows=len(self.rows),
             target=f"{self.target.kind} {self.target.value:g}",
             base=maps.base,
             gains=maps.gains,
             confidence=fit_map(confidence, hit, self.method, least=0.0),
-            gain_quantiles=tuple(tuple(np.quantile(step, at).tolist()) for step in gains.T),
+            gain_quantiles=tuple(tuple(step) for step in _reference(gains).T.tolist()),
             notes=notes,
         )
+
+
+def _reference(gains: Floats) -> Floats:
+    """Return the gains that shares are found from later: quantiles, or whole rows of several steps."""
+    if gains.shape[1] == 1:
+        return np.asarray(np.quantile(gains, np.linspace(0.0, 1.0, _QUANTILES), axis=0))
+    ranked = gains[np.argsort(gains[:, 0], kind="stable")]
+    return ranked[np.linspace(0, len(ranked) - 1, min(_KEPT, len(ranked))).round().astype(np.int64)]
 
 
 def _both(measure: Callable[[Floats, Floats], float], unseen: _Unseen) -> tuple[float, float]:
