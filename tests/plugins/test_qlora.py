@@ -117,27 +117,42 @@ def test_a_base_model_that_the_table_of_sft_names_is_the_one_of_dpo(base: Path) 
     assert found == {"qlora-sft": str(base), "qlora-dpo": str(base)}
 
 
+@pytest.mark.parametrize("optimiser", ["adamw_torch", "adamw_8bit"])
 @pytest.mark.parametrize("trainer", ["qlora-sft", "qlora-dpo"])
 def test_what_was_trained_leaves_memory_before_the_router_is_loaded(  # noqa: PLR0917 - fixtures
-    trainer: str, base: Path, sft: Done, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trainer: str,
+    optimiser: str,
+    base: Path,
+    sft: Done,
+    rows: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from routesdk.plugins.generative import finish, material
+    needed("bitsandbytes")
+    from routesdk.plugins.generative import dpo, finish, material, run
+    from routesdk.plugins.generative import sft as tuned
     from routesdk.plugins.generative.base import Base, load_base
 
-    trained: list[weakref.ref[PreTrainedModel]] = []
+    trained: list[weakref.ref[torch.nn.Module]] = []
     held: list[bool] = []
+
+    def arguments(*given: object, **named: object) -> dict[str, object]:
+        # On a GPU an optimiser of bitsandbytes is taken, which keeps what it is told of embeddings.
+        return {**run.arguments(*given, **named), "optim": optimiser}  # type: ignore[arg-type]
 
     def first(*arguments: object, **named: object) -> Base:
         loaded = load_base(*arguments, **named)  # type: ignore[arg-type]
-        trained.append(weakref.ref(loaded.model))
+        trained.extend(weakref.ref(each) for each in loaded.model.modules())
         return loaded
 
     def second(*arguments: object, **named: object) -> Base:
-        held.append(trained[0]() is not None)
+        held.append(any(each() is not None for each in trained))
         return load_base(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(material, "load_base", first)
     monkeypatch.setattr(finish, "load_base", second)
+    for module in (tuned, dpo):
+        monkeypatch.setattr(module, "arguments", arguments)
     start = sft.output if trainer == "qlora-dpo" else None
 
     train(tmp_path, rows, trainer, start, base_model=str(base))

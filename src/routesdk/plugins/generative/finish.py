@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import Trainer
 
-_BATCH_TOKENS = 8192
+_BATCH_TOKENS = 2048
+"""Tokens of a batch of validation rows: about those of a pass of training, and no more memory."""
+
 _REFERENCE_ROWS = 2000
 
 
@@ -61,13 +64,27 @@ def carry_out(
         base = load()
         place = place_of(job, trainer, described_run(job, config, base, start), scratch)
         if not place.is_done():
-            work_off(trainer, lambda: build(base, place), place, job, config)
+            try:
+                work_off(trainer, lambda: build(base, place), place, job, config)
+            finally:
+                _let_go(base.model)
             place.mark_done()
         return base.facts, place
 
     with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
         facts, place = train(Path(scratch))
         return finish(job, trainer, config=config, base=facts, prepared=prepared, place=place)
+
+
+def _let_go(model: torch.nn.Module) -> None:
+    """Have bitsandbytes forget a model: with what it is told of embeddings, it keeps them for ever."""
+    library = sys.modules.get("bitsandbytes")
+    if library is None:
+        return
+    manager = library.optim.GlobalOptimManager.get_instance()
+    own = {id(module) for module in model.modules()}
+    told = manager.module_weight_config_triple
+    told[:] = [entry for entry in told if id(entry[0]) not in own]
 
 
 def finish(
