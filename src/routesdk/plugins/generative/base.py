@@ -174,7 +174,21 @@ def _device(device: str) -> str:
             problem = f"device = {device!r}, and torch sees no CUDA device here"
             raise TrainingError("generative", problem, "Take device = 'cpu', or a machine with a GPU.")
         return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if _on_gpu(device) else "cpu"
+
+
+def serving_bits(trained: int, device: str) -> int:
+    """Return the bits to load in where nobody says: those of the training on a GPU, 16 on a CPU."""
+    return trained if _on_gpu(device) else 16
+
+
+def serving_precision(trained: str, device: str) -> str:
+    """Return the type to load in: that of the training, but for 16 bits that a CPU would only emulate."""
+    return trained if trained == "float32" or _on_gpu(device) else "auto"
+
+
+def _on_gpu(device: str) -> bool:
+    return device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
 
 
 def _check_width(bits: int, place: str, asked: str) -> None:

@@ -17,8 +17,8 @@ import torch
 
 from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import Preparation
-from routesdk.plugins.generative.base import Base, Facts, load_base
-from routesdk.plugins.generative.model import Parts, serving_bits, serving_precision, with_adapter
+from routesdk.plugins.generative.base import Base, Facts, load_base, serving_bits, serving_precision
+from routesdk.plugins.generative.model import Parts, with_adapter
 from routesdk.plugins.generative.run import data_hashes, described_run, place_of, work_off
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
 from routesdk.plugins.generative.state import ADAPTER, STATE, TOKENIZER, State, write_state
@@ -168,8 +168,8 @@ def _scores(
         base.place,
         base.record.revision or None,
         device=base.device,
-        bits=serving_bits(state.bits),
-        precision=serving_precision(state.precision),
+        bits=serving_bits(state.bits, base.device),
+        precision=serving_precision(state.precision, base.device),
         tokenizer=folder / TOKENIZER,
     )
     served = with_adapter(clean, folder / ADAPTER)

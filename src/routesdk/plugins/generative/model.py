@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-import torch
 
 from routesdk.errors import CheckpointError, PredictionError, TrainingError
 from routesdk.pipeline.prepare import DECISION_FIRST, read_completion, write_completion
 from routesdk.plugins.generative import GenerativeConfig
-from routesdk.plugins.generative.base import Base, load_base, quiet
+from routesdk.plugins.generative.base import Base, load_base, quiet, serving_bits, serving_precision
 from routesdk.plugins.generative.codec import REASON_TOKENS, Codec, Prompt
 from routesdk.plugins.generative.engine import Engine, Stops, Task
 from routesdk.plugins.generative.origin import check_base, find_base
@@ -255,7 +254,7 @@ class GenerativeModel:
             None,
             device=self._config.device,
             bits=self._config.bits or 16,
-            precision=serving_precision(state.precision),
+            precision=serving_precision(state.precision, self._config.device),
         )
 
     def _adapted(self, folder: Path, state: State) -> Base:
@@ -265,8 +264,8 @@ class GenerativeModel:
             place,
             revision,
             device=self._config.device,
-            bits=self._config.bits or serving_bits(state.bits),
-            precision=serving_precision(state.precision),
+            bits=self._config.bits or serving_bits(state.bits, self._config.device),
+            precision=serving_precision(state.precision, self._config.device),
             tokenizer=folder / TOKENIZER,
         )
         check_base(state.base, base.record)
@@ -277,16 +276,6 @@ def _require(folder: Path, *names: str) -> None:
     for name in names:
         if not (folder / name).is_file():
             raise CheckpointError(str(folder / name), "is missing", "Save the router again.")
-
-
-def serving_bits(trained: int) -> int:
-    """Return the bits to serve in where nobody says: those of the training on a GPU, 16 on a CPU."""
-    return trained if torch.cuda.is_available() else 16
-
-
-def serving_precision(trained: str) -> str:
-    """Return the type to serve in: that of the training, but for 16 bits that a CPU would only emulate."""
-    return trained if trained == "float32" or torch.cuda.is_available() else "auto"
 
 
 def with_adapter(base: Base, folder: Path, *, trainable: bool = False) -> Base:
