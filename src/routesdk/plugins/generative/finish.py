@@ -19,7 +19,7 @@ from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import Preparation
 from routesdk.plugins.generative.base import Base, Facts, load_base, serving_bits, serving_precision
 from routesdk.plugins.generative.model import Parts, with_adapter
-from routesdk.plugins.generative.run import data_hashes, described_run, place_of, work_off
+from routesdk.plugins.generative.run import data_hashes, described_run, place_of, unwritten, work_off
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
 from routesdk.plugins.generative.state import ADAPTER, STATE, TOKENIZER, State, write_state
 from routesdk.plugins.generative.watch import Place
@@ -102,7 +102,9 @@ def finish(
     try:
         _finish(job, trainer, config, base, prepared, place)
         finished = True
-    except OSError as error:
+    except Exception as error:
+        if not unwritten(error):
+            raise
         problem = f"the router cannot be saved in {job.output} ({error}); what was trained is kept"
         raise TrainingError(trainer, problem, "Make room, and run the same again: it goes on.") from error
     finally:

@@ -253,8 +253,9 @@ def _troubles(name: str, trainer: Trainer, place: Place, config: TuningConfig) -
         problem = f"memory ran out at step {trainer.state.global_step + 1} ({_first(error)})"
         fix = "Lower micro_batch or max_tokens, set gradient_checkpointing, or take fewer bits."
         raise TrainingError(name, problem, fix) from error
-    except (OSError, SafetensorError, RuntimeError) as error:
-        what = _unwritten(error)
+    except Exception as error:
+        # Tokenizers raise nothing more particular where a disk is full.
+        what = unwritten(error)
         if not what:
             raise
         last = place.last_state()
@@ -263,16 +264,15 @@ def _troubles(name: str, trainer: Trainer, place: Place, config: TuningConfig) -
         raise TrainingError(name, problem, "Make room, and run the same again: it goes on.") from error
 
 
-def _unwritten(error: Exception) -> str:
+def unwritten(error: Exception) -> str:
     """Say what kept a file from being written; empty where it is something else that failed."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if full or any(words in str(error) for words in _FULL):
         return "the disk is full"
-    if isinstance(error, RuntimeError):
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in _WRITERS):
         # PyTorch does not say why: a full disk is by far the commonest reason.
-        writing = any(words in str(error) for words in _WRITERS)
-        return "the state cannot be saved, as where the disk is full" if writing else ""
-    return "the state cannot be saved"
+        return "the state cannot be saved, as where the disk is full"
+    return "the state cannot be saved" if isinstance(error, OSError | SafetensorError) else ""
 
 
 def _first(error: BaseException) -> str:
