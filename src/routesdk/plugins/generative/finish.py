@@ -18,8 +18,9 @@ import torch
 from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import Preparation
 from routesdk.plugins.generative.base import Base, Facts, load_base, serving_bits, serving_precision
+from routesdk.plugins.generative.disk import unwritten
 from routesdk.plugins.generative.model import Parts, with_adapter
-from routesdk.plugins.generative.run import data_hashes, described_run, place_of, unwritten, work_off
+from routesdk.plugins.generative.run import data_hashes, described_run, place_of, work_off
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
 from routesdk.plugins.generative.state import ADAPTER, STATE, TOKENIZER, State, write_state
 from routesdk.plugins.generative.watch import Place

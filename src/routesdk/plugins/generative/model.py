@@ -16,6 +16,7 @@ from routesdk.pipeline.prepare import DECISION_FIRST, read_completion, write_com
 from routesdk.plugins.generative import GenerativeConfig
 from routesdk.plugins.generative.base import Base, load_base, quiet, serving_bits, serving_precision
 from routesdk.plugins.generative.codec import REASON_TOKENS, Codec, Prompt
+from routesdk.plugins.generative.disk import unwritten
 from routesdk.plugins.generative.engine import Engine, Stops, Task
 from routesdk.plugins.generative.origin import check_base, find_base
 from routesdk.plugins.generative.state import (
@@ -214,11 +215,15 @@ class GenerativeModel:
         return GenerativeModel(self._config, self.state, self.parts)
 
     def save(self, folder: Path) -> None:
-        """Write adapter or merged weights, tokenizer and state into an existing folder."""
+        """Write adapter or merged weights, tokenizer and state into an existing folder.
+
+        Raises:
+            CheckpointError: The disk is full, or a file that should be copied is gone.
+            OSError: A file cannot be written or copied.
+        """
         if self._source is None or self._files is None:
             write_state(folder, self.state)
-            self.parts.engine.save(folder / MERGED)
-            self.parts.codec.tokenizer.save_pretrained(str(folder / MERGED))
+            self._save_merged(folder / MERGED)
             return
         for path, content in self._files.items():
             target = folder / path
@@ -232,6 +237,17 @@ class GenerativeModel:
                 shutil.copyfile(self._source / path, target)
             else:
                 target.write_bytes(content)
+
+    def _save_merged(self, folder: Path) -> None:
+        try:
+            self.parts.engine.save(folder)
+            self.parts.codec.tokenizer.save_pretrained(str(folder))
+        except Exception as error:
+            what = unwritten(error)
+            if not what:
+                raise
+            problem = f"cannot be written: {what} ({error})"
+            raise CheckpointError(str(folder), problem, "Make room, and save the router again.") from error
 
     def load(self, folder: Path) -> GenerativeModel:
         """Return the policy model that `save` wrote.
