@@ -288,6 +288,22 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_merged_checkpoint(
     assert not (tmp_path / "merged").exists() or not any((tmp_path / "merged").iterdir())
 
 
+def test_nothing_is_asked_of_transformers_that_is_deprecated(
+    llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.utils import logging
+
+    said: list[str] = []
+    logger = logging.get_logger("transformers.utils.generic")
+    monkeypatch.setattr(logger, "warning_once", said.append)
+    model = load(llama)
+
+    model.predict(QUERIES[:2])
+    model.explain(QUERIES[0], POLICIES[1])
+
+    assert said == []
+
+
 def test_threads_that_decide_and_explain_at_once_get_what_they_get_alone(llama: Path) -> None:
     model = load(llama)
     # Of unlike length and number, so that what one looks at is no place for another.
