@@ -13,7 +13,10 @@ import pytest
 from command import Command, Result
 from hub_stand_in import Hub, serve
 from routesdk import Router
+from routesdk.config import TrainConfig
 from routesdk.dataset import write_examples
+from routesdk.errors import TrainingError
+from routesdk.pipeline import training
 from routesdk.testing import MODELS, make_examples
 from routesdk.types import Grade
 
@@ -96,6 +99,53 @@ def test_a_config_file_describes_a_training_and_options_win(run: Command, tmp_pa
     assert (tmp_path / "from-option" / "router.json").is_file()
     assert not (tmp_path / "from-file").exists()
     assert json.loads((tmp_path / "work" / "payoff.json").read_text())["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("written", "option", "taken"),
+    [
+        ('{ name = "qlora-dpo", options = { beta = 0.2 } }', (), ("qlora-dpo", {"beta": 0.2})),
+        ('"qlora-dpo"', ("--trainer", "qlora-sft"), ("qlora-sft", {})),
+        ('"linear"', (), ("qlora-sft", {})),
+    ],
+)
+def test_a_comparison_takes_the_trainer_of_the_config_with_its_options(  # noqa: PLR0917 - fixtures
+    run: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    written: str,
+    option: tuple[str, ...],
+    taken: tuple[str, dict[str, object]],
+) -> None:
+    seen = []
+
+    def compare_bases(config: TrainConfig, *_: object, **__: object) -> None:
+        seen.append((config.trainer.name, dict(config.trainer.options)))
+        raise TrainingError("compare", "far enough", "")
+
+    monkeypatch.setattr(training, "compare_bases", compare_bases)
+    (tmp_path / "routesdk.toml").write_text(f"[train]\ntrainer = {written}\n", encoding="utf-8")
+
+    run("compare", "oracle.jsonl", *TIERS, "--base-model", "a/b", "-c", "routesdk.toml", *option)
+
+    assert seen == [taken]
+
+
+def test_preparation_writes_what_the_config_would_train_on(run: Command, tmp_path: Path) -> None:
+    text = '[train.sft]\norder = "reason-first"\nbalance = "none"\n'
+    (tmp_path / "routesdk.toml").write_text(text, encoding="utf-8")
+
+    done = run("prepare", "oracle.jsonl", *TIERS, "-c", "routesdk.toml", "-o", "prepared")
+    assert run("prepare", "oracle.jsonl", *TIERS, "--order", "decision-first", "-o", "other").code == 0
+
+    assert done.code == 0, done.err
+    first, other = (
+        json.loads(next((tmp_path / folder).rglob("sft_train.jsonl")).read_text().splitlines()[0])
+        for folder in ("prepared", "other")
+    )
+    assert "Reason:" in json.dumps(first["completion"]).partition("Policy:")[0]
+    assert "Reason:" not in json.dumps(other["completion"]).partition("Policy:")[0]
+    assert '"balance": "none"' in done.out
 
 
 @pytest.mark.parametrize(

@@ -141,16 +141,25 @@ def test_an_executor_that_fails_is_named_with_its_reason(
     assert not config.output.exists()
 
 
-@pytest.mark.parametrize("where", ["base_model", "sft"])
-def test_a_base_model_in_a_folder_of_this_machine_is_refused(
+@pytest.mark.parametrize(
+    "where", ["base_model", "sft.base_model", "trainer.options.encoder", "options.encoder.encoder"]
+)
+def test_a_model_in_a_folder_of_this_machine_is_refused(
     config: TrainConfig, tmp_path: Path, where: str
 ) -> None:
     folder = str(tmp_path)
-    change = {"base_model": folder} if where == "base_model" else {"sft": SFTConfig(base_model=folder)}
+    changes: dict[str, dict[str, object]] = {
+        "base_model": {"base_model": folder},
+        "sft.base_model": {"sft": SFTConfig(base_model=folder)},
+        "trainer.options.encoder": {"trainer": PartConfig("encoder", {"encoder": folder})},
+        "options.encoder.encoder": {"options": {"encoder": {"encoder": folder}}},
+    }
+    change = changes[where]
 
     with pytest.raises(ConfigError, match="is a folder of this machine") as caught:
         train(attrs.evolve(config, **change), host=make_host(Elsewhere(tmp_path / "there")))
 
+    assert f"train.{where} " in str(caught.value)
     assert "executor = 'local'" in caught.value.fix
 
 

@@ -109,7 +109,8 @@ class SFTConfig(TuningConfig):
 class DPOConfig(TuningConfig):
     """Direct preference optimisation, starting from the SFT adapter, which is its reference: `qlora-dpo`.
 
-    Base model, order and adapter come from the SFT that it starts from.
+    Base model, order, length and adapter come from the SFT that it starts from, and so do device,
+    bits and precision where they are left open.
 
     Attributes:
         epochs: Passes over the pairs.

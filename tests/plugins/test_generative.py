@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -262,6 +263,65 @@ def test_a_merged_checkpoint_needs_no_base_model_and_decides_alike(llama: Path, 
             adapted.route(query).prediction.values, abs=1e-4
         )
     assert merged.save_pretrained(tmp_path / "again").is_dir()
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_merged_checkpoint(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    import transformers
+
+    save = transformers.PreTrainedTokenizerFast.save_pretrained
+
+    def save_on_full_disk(self: object, folder: str, *arguments: object, **named: object) -> object:
+        (Path(folder) / "tokenizer.json").symlink_to("/dev/full")
+        return save(self, folder, *arguments, **named)
+
+    merged = router(llama).merged()
+    monkeypatch.setattr(transformers.PreTrainedTokenizerFast, "save_pretrained", save_on_full_disk)
+
+    with pytest.raises(CheckpointError, match="the disk is full") as caught:
+        merged.save_pretrained(tmp_path / "merged")
+
+    assert caught.value.fix == "Make room, and save the router again."
+    assert not (tmp_path / "merged").exists() or not any((tmp_path / "merged").iterdir())
+
+
+def test_nothing_is_asked_of_transformers_that_is_deprecated(
+    llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.utils import logging
+
+    said: list[str] = []
+    logger = logging.get_logger("transformers.utils.generic")
+    monkeypatch.setattr(logger, "warning_once", said.append)
+    model = load(llama)
+
+    model.predict(QUERIES[:2])
+    model.explain(QUERIES[0], POLICIES[1])
+
+    assert said == []
+
+
+def test_threads_that_decide_and_explain_at_once_get_what_they_get_alone(llama: Path) -> None:
+    model = load(llama)
+    # Of unlike length and number, so that what one looks at is no place for another.
+    asked = [QUERIES[:1], QUERIES[:3], [Query("Why? " * 40)], [*QUERIES[:2], Query("How far? " * 15)]]
+    alone = [model.predict(queries).policies for queries in asked]
+    reasons = [model.explain(query, POLICIES[1]) for query in QUERIES[:2]]
+
+    with ThreadPoolExecutor(8) as pool:
+        decided = [pool.submit(model.predict, queries) for _ in range(6) for queries in asked]
+        explained = [
+            pool.submit(model.explain, query, POLICIES[1]) for _ in range(3) for query in QUERIES[:2]
+        ]
+        found = [each.result().policies for each in decided]
+        written = [each.result() for each in explained]
+
+    for at, values in enumerate(found):
+        assert values == pytest.approx(alone[at % len(asked)], abs=1e-5)
+    assert written == reasons * 3
 
 
 def test_a_router_without_an_adapter_has_nothing_to_merge() -> None:

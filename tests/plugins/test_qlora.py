@@ -14,8 +14,9 @@ import pytest
 
 from routesdk.config import TrainConfig
 from routesdk.pipeline.training import links
+from routesdk.structure import structure
 from routesdk.testing import check_trainer, make_examples, write_dataset
-from routesdk.tuning import SFTConfig
+from routesdk.tuning import DPOConfig, SFTConfig
 from routesdk.types import Dataset, PartConfig, Query, TrainJob, TrainProgress
 from small_model import save_random_model
 from tuning import HOST, STACK, needed, weights
@@ -109,35 +110,95 @@ def test_dpo_keeps_the_contract_of_a_trainer(base: Path, sft: Done, rows: Datase
     check_trainer(trainer, model, job=job, tolerance=1e-4)
 
 
-def test_a_base_model_that_the_table_of_sft_names_is_the_one_of_dpo(base: Path) -> None:
-    config = TrainConfig(trainer=PartConfig("qlora-dpo"), sft=SFTConfig(base_model=str(base)), compare=())
+@pytest.mark.parametrize("trainer", ["qlora-sft", "qlora-dpo"])
+def test_what_the_table_of_dpo_leaves_open_is_as_in_that_of_sft(trainer: str, base: Path) -> None:
+    said = {"base_model": str(base), "device": "cpu"}
+    if trainer == "qlora-sft":
+        config = TrainConfig(trainer=PartConfig(trainer, said), compare=("qlora-dpo",))
+    else:
+        config = TrainConfig(trainer=PartConfig(trainer), sft=SFTConfig(**said), compare=())  # type: ignore[arg-type]
 
-    found = {link.name: getattr(link.trainer, "config").base_model for link in links(config, HOST)}  # noqa: B009
+    found = {link.name: getattr(link.trainer, "config") for link in links(config, HOST)}  # noqa: B009
 
-    assert found == {"qlora-sft": str(base), "qlora-dpo": str(base)}
+    assert {name: (each.base_model, each.device) for name, each in found.items()} == {
+        "qlora-sft": (str(base), "cpu"),
+        "qlora-dpo": (str(base), "cpu"),
+    }
 
 
+@pytest.mark.parametrize(
+    ("trained", "said", "loaded"),
+    [
+        ((16, "float32"), {}, (16, "float32")),
+        ((4, "float16"), {}, (4, "float16")),
+        ((4, "float16"), {"precision": "bfloat16", "qlora": {"bits": 8}}, (8, "bfloat16")),
+        ((4, "bfloat16"), {"device": "cpu"}, (16, "auto")),
+    ],
+)
+def test_dpo_loads_the_base_model_as_sft_had_it(
+    trained: tuple[int, str],
+    said: dict[str, object],
+    loaded: tuple[int, str],
+    sft: Done,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    from routesdk.plugins.generative import dpo
+    from routesdk.plugins.generative.state import read_state
+
+    class LoadedError(Exception):
+        pass
+
+    def load(config: DPOConfig, *_: object) -> None:
+        raise LoadedError(config.qlora.bits, config.precision)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(dpo, "load_for", load)
+    state = attrs.evolve(read_state(sft.output), bits=trained[0], precision=trained[1])
+
+    with pytest.raises(LoadedError) as caught:
+        dpo._load(state, structure({"base_model": "elsewhere", **said}, DPOConfig, where="dpo"))
+
+    assert caught.value.args == loaded
+
+
+@pytest.mark.parametrize("optimiser", ["adamw_torch", "adamw_8bit"])
 @pytest.mark.parametrize("trainer", ["qlora-sft", "qlora-dpo"])
 def test_what_was_trained_leaves_memory_before_the_router_is_loaded(  # noqa: PLR0917 - fixtures
-    trainer: str, base: Path, sft: Done, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trainer: str,
+    optimiser: str,
+    base: Path,
+    sft: Done,
+    rows: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from routesdk.plugins.generative import finish, material
+    needed("bitsandbytes")
+    from routesdk.plugins.generative import dpo, finish, material, run
+    from routesdk.plugins.generative import sft as tuned
     from routesdk.plugins.generative.base import Base, load_base
 
-    trained: list[weakref.ref[PreTrainedModel]] = []
+    trained: list[weakref.ref[torch.nn.Module]] = []
     held: list[bool] = []
+
+    def arguments(*given: object, **named: object) -> dict[str, object]:
+        # On a GPU an optimiser of bitsandbytes is taken, which keeps what it is told of embeddings.
+        return {**run.arguments(*given, **named), "optim": optimiser}  # type: ignore[arg-type]
 
     def first(*arguments: object, **named: object) -> Base:
         loaded = load_base(*arguments, **named)  # type: ignore[arg-type]
-        trained.append(weakref.ref(loaded.model))
+        trained.extend(weakref.ref(each) for each in loaded.model.modules())
         return loaded
 
     def second(*arguments: object, **named: object) -> Base:
-        held.append(trained[0]() is not None)
+        held.append(any(each() is not None for each in trained))
         return load_base(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(material, "load_base", first)
     monkeypatch.setattr(finish, "load_base", second)
+    for module in (tuned, dpo):
+        monkeypatch.setattr(module, "arguments", arguments)
     start = sft.output if trainer == "qlora-dpo" else None
 
     train(tmp_path, rows, trainer, start, base_model=str(base))

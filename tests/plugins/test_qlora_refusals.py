@@ -212,6 +212,60 @@ def test_what_is_no_number_ends_the_run_before_it_reaches_the_weights(
     assert weights(kept)
 
 
+@pytest.mark.parametrize("moment", ["state", "router"])
+def test_a_disk_that_is_full_when_the_tokenizer_is_saved_is_said(
+    base: Path, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    import transformers
+
+    save = transformers.PreTrainedTokenizerFast.save_pretrained
+
+    def save_on_full_disk(self: object, folder: str, *arguments: object, **named: object) -> object:
+        if ("checkpoint-" in folder) == (moment == "state"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            (Path(folder) / "tokenizer.json").symlink_to("/dev/full")
+        return save(self, folder, *arguments, **named)
+
+    monkeypatch.setattr(transformers.PreTrainedTokenizerFast, "save_pretrained", save_on_full_disk)
+
+    error = refused(tmp_path, rows, base_model=str(base), batch_size=8)
+
+    assert "No space left on device" in error.problem
+    assert ("no step was saved yet" if moment == "state" else "what was trained is kept") in error.problem
+    assert error.fix == "Make room, and run the same again: it goes on."
+
+
+def test_a_gpu_that_is_not_there_is_named(
+    base: Path, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = needed("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+    error = refused(tmp_path, rows, base_model=str(base), device="cuda:2")
+
+    assert "device = 'cuda:2', and torch sees 2 CUDA devices here" in error.problem
+
+
+def test_a_base_model_that_memory_cannot_hold_is_no_missing_one(
+    base: Path, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = needed("torch")
+    transformers = needed("transformers")
+
+    def load(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", load)
+
+    error = refused(tmp_path, rows, base_model=str(base))
+
+    assert "memory ran out while the base model" in error.problem
+    assert "Take fewer bits" in error.fix
+
+
 def test_a_step_size_that_is_far_too_large_ends_in_an_error_and_not_in_a_router(
     base: Path, rows: Dataset, tmp_path: Path
 ) -> None:

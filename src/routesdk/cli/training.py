@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
@@ -20,6 +21,7 @@ from routesdk.cli.part import part_options
 from routesdk.config import Config, TrainConfig, load_config
 from routesdk.errors import ConfigError
 from routesdk.structure import structure, unstructure
+from routesdk.types import PartConfig
 
 if TYPE_CHECKING:
     from routesdk.pipeline.payoff import Payoff, Verdict
@@ -46,9 +48,9 @@ def prepare(
     config: Path | None = _CONFIG,
     tier: list[str] = _TIER,
     output: Path = typer.Option(Path("data/training"), "--output", "-o", help="Folder of the files."),
-    order: str = typer.Option("decision-first", help="decision-first or reason-first."),
-    balance: str = typer.Option("sqrt", help="How rare policies are repeated: none, sqrt or full."),
-    rejected: str = typer.Option("uniform", help="How wrong policies are drawn: uniform or prior."),
+    order: str | None = typer.Option(None, help="decision-first or reason-first."),
+    balance: str | None = typer.Option(None, help="How rare policies are repeated: none, sqrt or full."),
+    rejected: str | None = typer.Option(None, help="How wrong policies are drawn: uniform or prior."),
     seed: int | None = _SEED,
 ) -> None:
     """Write an oracle as SFT rows and DPO pairs, and say what there is how often."""
@@ -63,7 +65,7 @@ def prepare(
         ("--balance", balance, BALANCES),
         ("--rejected", rejected, REJECTED),
     ):
-        if value not in known:
+        if value is not None and value not in known:
             raise ConfigError(flag, repr(value), "no such choice", f"Write one of {', '.join(known)}.")
     settings = _settings(config, data, tier, {"seed": seed})
     host = PluginHost()
@@ -75,9 +77,9 @@ def prepare(
             (divided.validation,),
             matrix=matrix,
             analyst=host.analyst("heuristic"),
-            order=order,
-            balance=balance,
-            rejected=rejected,
+            order=order or settings.sft.order,
+            balance=balance or settings.sft.balance,
+            rejected=rejected or settings.dpo.rejected,
             seed=settings.seed,
         )
     stored = write_preparation(prepared, output)
@@ -125,7 +127,7 @@ def compare(
     base_model: list[str] = typer.Option(..., help="Folder or Hub id of a base model; repeat it."),
     config: Path | None = _CONFIG,
     tier: list[str] = _TIER,
-    trainer: str = typer.Option("qlora-sft", help="Trainer by name."),
+    trainer: str | None = typer.Option(None, help="Trainer by name: qlora-sft where nothing says another."),
     validation: list[Path] = _VALIDATION,
     work: Path | None = _WORK,
     compare: list[str] = _COMPARE,
@@ -143,6 +145,9 @@ def compare(
         "seed": seed,
     }
     settings = _settings(config, data, tier, given)
+    if trainer is None and settings.trainer.name == TrainConfig().trainer.name:
+        # What trains where nobody says has no base model that could be compared.
+        settings = attrs.evolve(settings, trainer=PartConfig("qlora-sft"))
     with training_bar() as listen:
         found = compare_bases(settings, base_model, listen=listen)
     _show(found.payoff, found.verdict, as_json, checkpoint=str(settings.work))

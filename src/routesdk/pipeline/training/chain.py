@@ -87,8 +87,12 @@ def _options(name: str, config: TrainConfig) -> dict[str, object]:
     options = unstructure(tables[name]) if name in tables else dict(config.options.get(name, {}))
     if name == config.trainer.name:
         options |= dict(config.trainer.options)
-    # DPO starts from what SFT trained: the base model that SFT's table names is DPO's as well.
-    base_model = config.base_model or config.sft.base_model
-    if base_model is not None and name in tables and options.get("base_model") is None:
-        options["base_model"] = base_model
+    if config.base_model is not None and name in tables and options.get("base_model") is None:
+        options["base_model"] = config.base_model
+    if name == "qlora-dpo":
+        # It starts from what SFT trained: what its table leaves open is as there.
+        before = _options("qlora-sft", config)
+        for key in ("base_model", "device"):
+            if options.get(key) in (None, "auto"):
+                options[key] = before.get(key)
     return {key: value for key, value in options.items() if value is not None}

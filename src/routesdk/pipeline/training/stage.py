@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -75,12 +75,16 @@ def pack_job(config: TrainConfig, file: Path) -> Path:
     Raises:
         ConfigError: A base model or an option names a folder of this machine.
     """
-    bases = [config.base_model, config.sft.base_model, config.dpo.base_model]
-    bases += [each for each in config.trainer.options.values() if isinstance(each, str)]
-    for base in bases:
-        if base and Path(base).expanduser().is_dir():
+    named = {"base_model": config.base_model, "sft.base_model": config.sft.base_model}
+    named |= {"dpo.base_model": config.dpo.base_model}
+    for table, options in {"trainer.options": config.trainer.options, **_tables(config)}.items():
+        named |= {f"{table}.{key}": value for key, value in options.items() if isinstance(value, str)}
+    for name, value in named.items():
+        if value and Path(value).expanduser().is_dir():
             problem = "is a folder of this machine, where the executor's machine cannot read it"
-            raise ConfigError("base_model", base, problem, "Name a Hub id, or train with executor = 'local'.")
+            raise ConfigError(
+                f"train.{name}", value, problem, "Name a Hub id, or train with executor = 'local'."
+            )
     groups = {"data": config.data, "validation": config.validation}
     names = {
         group: [f"{group}/{place}-{path.name}" for place, path in enumerate(paths)]
@@ -164,6 +168,11 @@ def unpack_result(file: Path, config: TrainConfig) -> Finished:
     shutil.move(str(fresh), old)
     payoff = from_record(record)
     return Finished(folder=old, payoff=payoff, verdict=verdict(payoff))
+
+
+def _tables(config: TrainConfig) -> Mapping[str, Mapping[str, object]]:
+    """Return options of the trainers to compare with, by the tables that they stand in."""
+    return {f"options.{name}": options for name, options in config.options.items()}
 
 
 def _add(packed: zipfile.ZipFile, name: str, data: bytes) -> None:

@@ -112,16 +112,18 @@ def load_base(
     with quiet():
         origin, error = attempt(find_origin, name, revision)
         if origin is not None:
-            loaded, error = attempt(_load, origin, how, tokenizer)
+            loaded, error = attempt(_load, origin, how, tokenizer, place if width == 16 else "")
     if origin is None or loaded is None:
         if isinstance(error, TrainingError):
             raise error
+        if isinstance(error, MemoryError | torch.OutOfMemoryError):
+            problem = f"memory ran out while the base model {name!r} was loaded ({_line(error)})"
+            fix = "Take fewer bits or a smaller base model, or stop what else uses the device."
+            raise TrainingError("generative", problem, fix) from error
         problem = f"the base model {name!r} cannot be loaded ({_line(error)})"
         fix = "Name a folder or a Hub id of a causal language model in safetensors."
         raise TrainingError("generative", problem, fix) from error
     model, words = loaded
-    if width == 16:
-        model = model.to(place)
     if words.eos_token_id is None:
         problem = f"the tokenizer of {name!r} names no token that ends a text"
         raise TrainingError("generative", problem, "Take another base model.")
@@ -140,12 +142,13 @@ def load_base(
 
 
 def _load(
-    origin: Origin, how: dict[str, object], words: Path | None
+    origin: Origin, how: dict[str, object], words: Path | None, device: str
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     source, version = (origin.place, origin.revision) if words is None else (str(words), None)
     tokenizer = transformers.AutoTokenizer.from_pretrained(source, revision=version, trust_remote_code=False)
     model = transformers.AutoModelForCausalLM.from_pretrained(origin.place, revision=origin.revision, **how)
-    return model, tokenizer
+    # Bits of fewer than 16 are where they belong when they are loaded.
+    return (model.to(device) if device else model), tokenizer
 
 
 def _record(origin: Origin, model: PreTrainedModel) -> BaseRecord:
@@ -173,8 +176,26 @@ def _device(device: str) -> str:
         if device.startswith("cuda") and not torch.cuda.is_available():
             problem = f"device = {device!r}, and torch sees no CUDA device here"
             raise TrainingError("generative", problem, "Take device = 'cpu', or a machine with a GPU.")
+        number = device.partition(":")[2]
+        if number and int(number) >= torch.cuda.device_count():
+            problem = f"device = {device!r}, and torch sees {torch.cuda.device_count()} CUDA devices here"
+            raise TrainingError("generative", problem, "They are numbered from 0; 'cuda' takes the first.")
         return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if _on_gpu(device) else "cpu"
+
+
+def serving_bits(trained: int, device: str) -> int:
+    """Return the bits to load in where nobody says: those of the training on a GPU, 16 on a CPU."""
+    return trained if _on_gpu(device) else 16
+
+
+def serving_precision(trained: str, device: str) -> str:
+    """Return the type to load in: that of the training, but for 16 bits that a CPU would only emulate."""
+    return trained if trained == "float32" or _on_gpu(device) else "auto"
+
+
+def _on_gpu(device: str) -> bool:
+    return device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
 
 
 def _check_width(bits: int, place: str, asked: str) -> None:

@@ -13,7 +13,7 @@ import trl
 from routesdk.errors import TrainingError
 from routesdk.host import PluginHost
 from routesdk.pipeline.prepare import Preparation
-from routesdk.plugins.generative.base import Base
+from routesdk.plugins.generative.base import Base, serving_bits, serving_precision
 from routesdk.plugins.generative.codec import Codec
 from routesdk.plugins.generative.finish import carry_out
 from routesdk.plugins.generative.material import (
@@ -119,8 +119,14 @@ class DPO:
 
 
 def _load(started: State, config: DPOConfig) -> Base:
-    """Load the base model that SFT was trained on."""
+    """Load the base model that SFT was trained on, and as it was then where the config leaves that open."""
     place, revision = find_base(started.base, config.base_model)
-    base = load_for(config, place, revision, started.base.family)
+    bits, precision = config.qlora.bits, config.precision
+    if bits is None:
+        bits = serving_bits(started.bits, config.device)
+    if precision == "auto":
+        precision = serving_precision(started.precision, config.device)
+    alike = attrs.evolve(config, qlora=attrs.evolve(config.qlora, bits=bits), precision=precision)
+    base = load_for(alike, place, revision, started.base.family)
     check_base(started.base, base.record)
     return base

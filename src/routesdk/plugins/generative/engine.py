@@ -63,7 +63,8 @@ class Engine:
         if self._prefix:
             with torch.inference_mode():
                 tokens = torch.tensor([self._prefix], device=self._model.device)
-                self._cache = self._model(input_ids=tokens, use_cache=True, logits_to_keep=1)[_PAST]
+                result = self._model(input_ids=tokens, use_cache=True, logits_to_keep=1)
+                self._cache = result[self._keyword]
 
     @property
     def model(self) -> PreTrainedModel:
@@ -126,7 +127,7 @@ class Engine:
                 result = self._model(
                     input_ids=given, use_cache=True, logits_to_keep=1, **{self._keyword: cache}
                 )
-                cache = result[_PAST]
+                cache = result[self._keyword]
                 logits = result.logits[0, -1].float()
                 if not written:
                     logits = logits.masked_fill(ends.no_beginning(logits.device), float("-inf"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,9 @@ import torch
 
 from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import Preparation
-from routesdk.plugins.generative.base import Base, Facts, load_base
-from routesdk.plugins.generative.model import Parts, serving_bits, serving_precision, with_adapter
+from routesdk.plugins.generative.base import Base, Facts, load_base, serving_bits, serving_precision
+from routesdk.plugins.generative.disk import unwritten
+from routesdk.plugins.generative.model import Parts, with_adapter
 from routesdk.plugins.generative.run import data_hashes, described_run, place_of, work_off
 from routesdk.plugins.generative.scaling import Scaling, fit_scaling
 from routesdk.plugins.generative.state import ADAPTER, STATE, TOKENIZER, State, write_state
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import Trainer
 
-_BATCH_TOKENS = 8192
+_BATCH_TOKENS = 2048
+"""Tokens of a batch of validation rows: about those of a pass of training, and no more memory."""
+
 _REFERENCE_ROWS = 2000
 
 
@@ -61,13 +65,27 @@ def carry_out(
         base = load()
         place = place_of(job, trainer, described_run(job, config, base, start), scratch)
         if not place.is_done():
-            work_off(trainer, lambda: build(base, place), place, job, config)
+            try:
+                work_off(trainer, lambda: build(base, place), place, job, config)
+            finally:
+                _let_go(base.model)
             place.mark_done()
         return base.facts, place
 
     with tempfile.TemporaryDirectory(prefix="routesdk-train-") as scratch:
         facts, place = train(Path(scratch))
         return finish(job, trainer, config=config, base=facts, prepared=prepared, place=place)
+
+
+def _let_go(model: torch.nn.Module) -> None:
+    """Have bitsandbytes forget a model: with what it is told of embeddings, it keeps them for ever."""
+    library = sys.modules.get("bitsandbytes")
+    if library is None:
+        return
+    manager = library.optim.GlobalOptimManager.get_instance()
+    own = {id(module) for module in model.modules()}
+    told = manager.module_weight_config_triple
+    told[:] = [entry for entry in told if id(entry[0]) not in own]
 
 
 def finish(
@@ -85,7 +103,9 @@ def finish(
     try:
         _finish(job, trainer, config, base, prepared, place)
         finished = True
-    except OSError as error:
+    except Exception as error:
+        if not unwritten(error):
+            raise
         problem = f"the router cannot be saved in {job.output} ({error}); what was trained is kept"
         raise TrainingError(trainer, problem, "Make room, and run the same again: it goes on.") from error
     finally:
@@ -151,8 +171,8 @@ def _scores(
         base.place,
         base.record.revision or None,
         device=base.device,
-        bits=serving_bits(state.bits),
-        precision=serving_precision(state.precision),
+        bits=serving_bits(state.bits, base.device),
+        precision=serving_precision(state.precision, base.device),
         tokenizer=folder / TOKENIZER,
     )
     served = with_adapter(clean, folder / ADAPTER)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-import torch
 
 from routesdk.errors import CheckpointError, PredictionError, TrainingError
 from routesdk.pipeline.prepare import DECISION_FIRST, read_completion, write_completion
 from routesdk.plugins.generative import GenerativeConfig
-from routesdk.plugins.generative.base import Base, load_base, quiet
+from routesdk.plugins.generative.base import Base, load_base, quiet, serving_bits, serving_precision
 from routesdk.plugins.generative.codec import REASON_TOKENS, Codec, Prompt
+from routesdk.plugins.generative.disk import unwritten
 from routesdk.plugins.generative.engine import Engine, Stops, Task
 from routesdk.plugins.generative.origin import check_base, find_base
 from routesdk.plugins.generative.state import (
@@ -215,11 +215,15 @@ class GenerativeModel:
         return GenerativeModel(self._config, self.state, self.parts)
 
     def save(self, folder: Path) -> None:
-        """Write adapter or merged weights, tokenizer and state into an existing folder."""
+        """Write adapter or merged weights, tokenizer and state into an existing folder.
+
+        Raises:
+            CheckpointError: The disk is full, or a file that should be copied is gone.
+            OSError: A file cannot be written or copied.
+        """
         if self._source is None or self._files is None:
             write_state(folder, self.state)
-            self.parts.engine.save(folder / MERGED)
-            self.parts.codec.tokenizer.save_pretrained(str(folder / MERGED))
+            self._save_merged(folder / MERGED)
             return
         for path, content in self._files.items():
             target = folder / path
@@ -233,6 +237,17 @@ class GenerativeModel:
                 shutil.copyfile(self._source / path, target)
             else:
                 target.write_bytes(content)
+
+    def _save_merged(self, folder: Path) -> None:
+        try:
+            self.parts.engine.save(folder)
+            self.parts.codec.tokenizer.save_pretrained(str(folder))
+        except Exception as error:
+            what = unwritten(error)
+            if not what:
+                raise
+            problem = f"cannot be written: {what} ({error})"
+            raise CheckpointError(str(folder), problem, "Make room, and save the router again.") from error
 
     def load(self, folder: Path) -> GenerativeModel:
         """Return the policy model that `save` wrote.
@@ -255,7 +270,7 @@ class GenerativeModel:
             None,
             device=self._config.device,
             bits=self._config.bits or 16,
-            precision=serving_precision(state.precision),
+            precision=serving_precision(state.precision, self._config.device),
         )
 
     def _adapted(self, folder: Path, state: State) -> Base:
@@ -265,8 +280,8 @@ class GenerativeModel:
             place,
             revision,
             device=self._config.device,
-            bits=self._config.bits or serving_bits(state.bits),
-            precision=serving_precision(state.precision),
+            bits=self._config.bits or serving_bits(state.bits, self._config.device),
+            precision=serving_precision(state.precision, self._config.device),
             tokenizer=folder / TOKENIZER,
         )
         check_base(state.base, base.record)
@@ -277,16 +292,6 @@ def _require(folder: Path, *names: str) -> None:
     for name in names:
         if not (folder / name).is_file():
             raise CheckpointError(str(folder / name), "is missing", "Save the router again.")
-
-
-def serving_bits(trained: int) -> int:
-    """Return the bits to serve in where nobody says: those of the training on a GPU, 16 on a CPU."""
-    return trained if torch.cuda.is_available() else 16
-
-
-def serving_precision(trained: str) -> str:
-    """Return the type to serve in: that of the training, but for 16 bits that a CPU would only emulate."""
-    return trained if trained == "float32" or torch.cuda.is_available() else "auto"
 
 
 def with_adapter(base: Base, folder: Path, *, trainable: bool = False) -> Base:

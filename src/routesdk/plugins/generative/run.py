@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import importlib.util
 import json
@@ -15,12 +14,12 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 import torch
-from safetensors import SafetensorError
 from transformers import PrinterCallback
 
 from routesdk.errors import TrainingError
 from routesdk.pipeline.prepare import FORM_VERSION, PROMPT_VERSION
 from routesdk.plugins.generative.base import Base
+from routesdk.plugins.generative.disk import unwritten
 from routesdk.plugins.generative.order import LengthGrouped
 from routesdk.plugins.generative.recipe import rows_a_pass, step_size
 from routesdk.plugins.generative.watch import NotFiniteError, Place, Watch
@@ -36,10 +35,6 @@ _LOGGED = 400
 """Lines of training metrics a run has at the most, about."""
 
 _LAST_GOOD = "last-good"
-
-# Safetensors and PyTorch write by themselves, and pass the system's words on, or not even these.
-_FULL = ("No space left", "File too large", "quota exceeded")
-_WRITERS = ("PytorchStreamWriter", "inline_container", "iostream error")
 
 
 class Guarded:
@@ -253,26 +248,15 @@ def _troubles(name: str, trainer: Trainer, place: Place, config: TuningConfig) -
         problem = f"memory ran out at step {trainer.state.global_step + 1} ({_first(error)})"
         fix = "Lower micro_batch or max_tokens, set gradient_checkpointing, or take fewer bits."
         raise TrainingError(name, problem, fix) from error
-    except (OSError, SafetensorError, RuntimeError) as error:
-        what = _unwritten(error)
+    except Exception as error:
+        # Tokenizers raise nothing more particular where a disk is full.
+        what = unwritten(error)
         if not what:
             raise
         last = place.last_state()
         reached = f"{last.name.replace('checkpoint-', 'step ')} is kept" if last else "no step was saved yet"
         problem = f"{what} ({_first(error)}); {reached} in {place.folder}"
         raise TrainingError(name, problem, "Make room, and run the same again: it goes on.") from error
-
-
-def _unwritten(error: Exception) -> str:
-    """Say what kept a file from being written; empty where it is something else that failed."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if full or any(words in str(error) for words in _FULL):
-        return "the disk is full"
-    if isinstance(error, RuntimeError):
-        # PyTorch does not say why: a full disk is by far the commonest reason.
-        writing = any(words in str(error) for words in _WRITERS)
-        return "the state cannot be saved, as where the disk is full" if writing else ""
-    return "the state cannot be saved"
 
 
 def _first(error: BaseException) -> str:
