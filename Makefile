@@ -89,7 +89,7 @@ docs: $(VENV)/.dev-stamp
 # What they need is there now: a test that skips for want of it would be a mistake.
 slow: export ROUTESDK_REQUIRE_MODELS := 1
 slow: $(VENV)/.dev-stamp $(VENV)/.models-stamp
-	$(BIN)/python -m pytest -q -m "slow and not gpu and not network" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n $(PYTEST_JOBS) --dist loadfile -m "slow and not gpu and not network" $(PYTEST_ARGS)
 
 test: $(VENV)/.test-stamp
 	$(BIN)/python -m pytest -q -n $(PYTEST_JOBS) $(PYTEST_ARGS)
