@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import attrs
 import numpy as np
@@ -35,6 +36,8 @@ from routesdk.pretrained import assemble_router
 from routesdk.protocols import Matrix, PolicyModel
 from routesdk.router import Router
 from routesdk.types import Grade, PartConfig, TrainJob, TrainProgress
+
+_T = TypeVar("_T")
 
 Listener = Callable[[TrainProgress], None]
 
@@ -86,12 +89,16 @@ def train_router(
     matrix = matrix_of(config, host)
     data = divide_data(config, matrix, config.work / "data")
 
-    def run(link: Link) -> Candidate:
-        folder = _train(link, config, data, listen)
+    def load(link: Link) -> Candidate:
+        folder = folders[link.name]
         router = assemble(link, folder, data, config=config, matrix=matrix, host=host)
         return Candidate(name=link.title, router=router, bytes=_bytes(router, folder))
 
-    found, failures = _run_all(links(config, host), config.trainer.name, run)
+    chain, asked = links(config, host), config.trainer.name
+    # Loaded when all are trained: a router of some gigabytes would stand beside the next training.
+    folders, untrained = _run_all(chain, asked, lambda link: _train(link, config, data, listen))
+    found, unloaded = _run_all([link for link in chain if link.name in folders], asked, load)
+    failures = (*untrained, *unloaded)
     candidates = tuple(found.values())
     payoff = measure(candidates, tuple(read_examples(data.validation.path)), seed=config.seed)
     payoff = attrs.evolve(payoff, failures=(*failures, *payoff.failures))
@@ -108,14 +115,14 @@ def train_router(
 
 
 def _run_all(
-    chain: Sequence[Link], asked: str, run: Callable[[Link], Candidate]
-) -> tuple[dict[str, Candidate], tuple[Failure, ...]]:
-    """Run trainers, the one that is asked for before those to compare it with, which may fail.
+    chain: Sequence[Link], asked: str, run: Callable[[Link], _T]
+) -> tuple[dict[str, _T], tuple[Failure, ...]]:
+    """Do something for each trainer: the one that is asked for, then those to compare it with, which may fail.
 
     Raises:
         RouteSDKError: What the one that is asked for raises, or one that it starts from.
     """
-    found: dict[str, Candidate] = {}
+    found: dict[str, _T] = {}
     failures: dict[str, Failure] = {}
     for link in chain:
         if link.start in failures:
