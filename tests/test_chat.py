@@ -261,3 +261,26 @@ def test_at_a_terminal_lines_are_asked_for_edited_and_kept(tmp_path: Path) -> No
         "/history",
         "/nonsense",
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_two_sessions_with_one_history_keep_the_lines_of_both(tmp_path: Path) -> None:
+    options = ("--history", "typed")
+    with Terminal(tmp_path, *options) as first, Terminal(tmp_path, *options) as second:
+        for terminal, line in ((first, "/help"), (second, "/models")):
+            terminal.see("question> ")
+            terminal.type(f"{line}\n")
+            terminal.see("question> ")
+        for terminal in (first, second):
+            terminal.type("/quit\n")
+            assert terminal.end() == 0
+
+    kept = (tmp_path / "typed").read_text(encoding="utf-8").splitlines()
+    assert kept == ["/help", "/quit", "/models", "/quit"]
+
+
+def test_what_was_decided_is_told_where_the_answer_failed(run: Command) -> None:
+    done = piped(run, "Who is asked in vain?", "/history", "/WHY", options=RECORDED)
+
+    assert "1. Who is asked in vain? -> " in done.out
+    assert "probabilities" in done.out

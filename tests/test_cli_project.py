@@ -137,6 +137,7 @@ def test_edits_are_told_with_what_to_do_about_them(command: Command) -> None:
         (("run", "--until", "dpo"), "the stage `train` is all of its training"),
         (("run", "--from", "evaluate"), "Leave out --from"),
         (("run", "--dry-run", "--from", "nothing"), "is no stage"),
+        (("run", "--dry-run", "--retry-unscored"), "Leave out one of it and --dry-run"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_runs_nothing(

@@ -11,9 +11,9 @@ import routesdk
 from projects import FILES, LINEAR, config, did, open_project, reasons, states, write_project
 from routesdk import Router
 from routesdk.dataset import read_examples, write_examples
-from routesdk.errors import ConfigError, LeakError
+from routesdk.errors import ConfigError, LeakError, UnknownComponentError
 from routesdk.host import PluginHost
-from routesdk.pipeline.project import Project, run
+from routesdk.pipeline.project import Project, estimate, run
 from routesdk.testing import MODELS, make_examples
 
 
@@ -77,6 +77,11 @@ def test_a_project_can_be_moved_and_its_source_too(
         ({"train": "seed = 3"}, "train", "train.seed is 3, was 0"),
         ({"train": "validation_share = 0.3"}, "train", "train.validation_share is 0.3, was 0.15"),
         ({"more": "seed = 5"}, "evaluate", "evaluate.seed is 5, was 0"),
+        (
+            {"more": "[prices.m]\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2"},
+            "evaluate",
+            "prices.m is {",
+        ),
         ({"more": "[router]\nlarge_share = 0.5"}, "evaluate", "router.large_share is 0.5, was null"),
     ],
 )
@@ -128,7 +133,7 @@ def test_a_changed_source_is_noticed(project: Path) -> None:
     write_examples("recorded.jsonl", make_examples(180))
 
     assert states()["download"] == "stale"
-    assert "oracle.benchmark: an option of it, or a file that it names, has changed" in reasons("download")
+    assert "the file that oracle.benchmark.path names has changed, or is missing" in reasons("download")
 
 
 def test_stages_before_from_are_taken_as_they_are(project: Path) -> None:
@@ -274,3 +279,57 @@ def test_the_name_of_the_files_is_the_benchmarks_where_none_is_given(project: Pa
 
     assert config().project.name is None
     assert open_project().layout.benchmark == Path("data/benchmarks/recorded.jsonl")
+
+
+def test_an_option_that_was_changed_is_named_with_both_values(project: Path) -> None:
+    text = Path("routesdk.toml").read_text(encoding="utf-8")
+    Path("routesdk.toml").write_text(text.replace("bits = 10", "bits = 11"), encoding="utf-8")
+
+    assert reasons("train") == "train.trainer.bits is 11, was 10"
+
+
+@pytest.mark.parametrize("oracle", ['matrix = "cheapest-correct"', 'matrix = { name = "no-such" }'])
+def test_training_that_would_label_otherwise_than_the_oracle_is_refused(project: Path, oracle: str) -> None:
+    write_project(oracle=oracle)
+
+    with pytest.raises((ConfigError, UnknownComponentError)) as found:
+        open_project()
+    assert "matrix" in str(found.value)
+
+
+def test_the_matrix_may_be_another_where_both_name_it(project: Path) -> None:
+    name = 'matrix = "cheapest-correct"'
+    write_project(oracle=name, train=name)
+
+    run(open_project())
+
+    assert set(states().values()) <= {"done", "not needed"}
+
+
+def test_a_matrix_for_other_tiers_is_refused_before_anything_is_paid(project: Path) -> None:
+    write_project(oracle='matrix = "cheapest-correct"')
+    text = Path("routesdk.toml").read_text(encoding="utf-8")
+    third = '[[oracle.tiers]]\nname = "huge"\nmodel = "third"\n\n[train]'
+    Path("routesdk.toml").write_text(text.replace("[train]", third), encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"train.matrix = 'nine-cell': is not for the tiers of the oracle"):
+        open_project()
+
+
+def test_tiers_may_have_other_names(project: Path) -> None:
+    text = Path("routesdk.toml").read_text(encoding="utf-8")
+    renamed = text.replace('name = "medium"', 'name = "small"').replace('name = "large"', 'name = "big"')
+    Path("routesdk.toml").write_text(renamed, encoding="utf-8")
+
+    run(open_project())
+
+    router = Router.from_pretrained(Path("router_checkpoints/router_final").resolve())
+    assert [tier.name for tier in router.mapping.tiers] == ["small", "big"]
+    assert {policy.tier for policy in router.matrix.policies} == {"small", "big"}
+
+
+def test_a_dry_run_needs_what_the_run_needs(project: Path) -> None:
+    Path("data/splits/simpleqa_test.jsonl").unlink()
+
+    with pytest.raises(ConfigError, match="Leave out --from"):
+        estimate(open_project(), start="evaluate")

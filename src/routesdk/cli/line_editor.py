@@ -32,6 +32,7 @@ class LineEditor:
     def __init__(self, history: Path | None = None) -> None:
         self._file = history
         self._readline = _readline()
+        self._known = 0
 
     def __enter__(self) -> LineEditor:
         """Read the lines of earlier times.
@@ -53,15 +54,18 @@ class LineEditor:
             except OSError as error:
                 problem = f"cannot be used ({error.strerror or error})"
                 raise ConfigError("--history", str(self._file), problem, "Name another file.") from error
+        # Lines of another use of this process stand before it, too.
+        self._known = self._readline.get_current_history_length()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Keep the lines."""
+        """Keep the lines, behind those that another session has kept in the same file meanwhile."""
         if self._readline is None or self._file is None:
             return
         # Losing it at the end is no reason to end with an error.
         with contextlib.suppress(OSError):
-            self._readline.write_history_file(self._file)
+            new = self._readline.get_current_history_length() - self._known
+            self._readline.append_history_file(max(new, 0), self._file)
 
     def read(self, prompt: str) -> str:
         """Return the next line.

@@ -66,6 +66,9 @@ def run(
 
     if keep_edits and replace_edits:
         raise ConfigError("--keep-edits", "given", "was given beside --replace-edits", "Give one of them.")
+    if dry_run and retry_unscored:
+        problem = "is not estimated: which calls fail to bring a grade again shows when they are made"
+        raise ConfigError("--retry-unscored", "given", problem, "Leave out one of it and --dry-run.")
     edits = KEEP if keep_edits else REPLACE if replace_edits else REFUSE
     project = _project(config)
     if dry_run:

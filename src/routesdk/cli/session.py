@@ -75,7 +75,7 @@ class Session:
             self._ask(text[1:])
         elif text.startswith("/"):
             name, _, argument = text.partition(" ")
-            self._obey(name, argument.strip())
+            self._obey(name.lower(), argument.strip())
         else:
             self._ask(text)
 
@@ -105,21 +105,24 @@ class Session:
             if self._echo:
                 _print([printable(text)])
             if self._answers:
-                decision, answer = self._answer(query)
+                answer = self._answer(query)
             else:
                 decision, answer = self._router.route(query, explain=True), None
+                self._past.append((query, decision))
                 _print([*_decided(decision), _estimated(decision)])
         finally:
             # A block ends with an empty line, whatever became of it.
             sys.stdout.write("\n")
-        self._past.append((query, decision))
         if self._conversation:
             said = () if answer is None else (Message("assistant", answer.text),)
             self._turns = (*self._turns, Message("user", text), *said)
 
-    def _answer(self, query: Query) -> tuple[Decision, Answer]:
+    def _answer(self, query: Query) -> Answer:
         """Answer a question; its text arrives as the model writes it, below the decision."""
         with self._router.stream(query, **self._terms) as pieces:
+            # Whatever becomes of the answer, /why and /history tell what was decided.
+            at = len(self._past)
+            self._past.append((query, pieces.decision))
             _print(_decided(self._router.explain(query, pieces.decision)))
             said = False
             try:
@@ -136,7 +139,9 @@ class Session:
             if not said:
                 _print([f"{'answer':12}(empty)"])
             _print([*_fallbacks(pieces.decision), f"{'cost':12}{_paid(answer)}"])
-            return pieces.decision, answer
+            # It holds the models that were fallen back to.
+            self._past[at] = (query, pieces.decision)
+            return answer
 
     def _why(self) -> None:
         if not self._past:

@@ -15,7 +15,7 @@ from routesdk.pipeline.project.answer import answer_config, unanswered
 from routesdk.pipeline.project.deed import Work
 from routesdk.pipeline.project.edit import REFUSE, REPLACE, refuse_edits
 from routesdk.pipeline.project.layout import Layout
-from routesdk.pipeline.project.plan import Project, Stage
+from routesdk.pipeline.project.plan import Project, Stage, require_earlier
 from routesdk.pipeline.project.standing import Standing, State, status
 from routesdk.types import EXACT
 
@@ -59,11 +59,15 @@ def estimate(
 
     Raises:
         EditedFilesError: As for `run`.
+        ConfigError: As for `run`.
         RouteSDKError: What the run itself would raise before it makes a call.
         OSError: A file cannot be read.
     """
     found = []
     span = project.span(start, until)
+    if not project.memory.moving():
+        # What was on its way when a run was killed, the next run puts into place before it looks.
+        require_earlier(span)
     if edits == REFUSE:
         refuse_edits(project, span)
     with tempfile.TemporaryDirectory(prefix="routesdk-dry-run-") as scratch:

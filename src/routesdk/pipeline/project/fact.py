@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,7 @@ FILE = "file "
 """How the names of facts about files begin."""
 
 _BUILTIN = "routesdk"
+_HASH = "sha256:"
 
 
 def digest(path: Path) -> str:
@@ -107,13 +109,31 @@ def _difference(name: str, old: str | None, new: str | None) -> str:
         return f"{path} is missing" if new == MISSING else f"{path} has changed"
     if old is None or new is None:
         return f"{name} is {'new' if old is None else 'gone'}"
-    shown = [_shown(value) for value in (new, old)]
-    if shown[0] == shown[1]:
-        return f"{name}: an option of it, or a file that it names, has changed"
+    if name in ("the judge's prompt", "the analyst's prompt"):
+        return f"{name} is {new or 'none'}, was {old or 'none'}"
+    (part, options), (was, earlier) = _taken_apart(new), _taken_apart(old)
+    if part != was or options == earlier:
+        return f"{name} is {_short(part or new)}, was {_short(was or old)}"
+    keys = [key for key in sorted({*options, *earlier}) if options.get(key) != earlier.get(key)]
+    return "; ".join(_option(f"{name}.{key}", options.get(key), earlier.get(key)) for key in keys)
+
+
+def _taken_apart(value: str) -> tuple[str, Mapping[str, object]]:
+    """Return the name of a part, with its options; a table is options without a name."""
+    name, brace, rest = value.partition("{") if value.startswith("{") else value.partition(" {")
+    if brace:
+        with contextlib.suppress(ValueError):
+            options, end = json.JSONDecoder().raw_decode("{" + rest)
+            return name + rest[end - 1 :], options
+    return value, {}
+
+
+def _option(name: str, new: object, old: object) -> str:
+    if any(isinstance(value, str) and value.startswith(_HASH) for value in (new, old)):
+        return f"the file that {name} names has changed, or is missing"
+    shown = ["not set" if value is None else _short(json.dumps(value)) for value in (new, old)]
     return f"{name} is {shown[0]}, was {shown[1]}"
 
 
-def _shown(value: str) -> str:
-    # A part is its name and its options, among them hashes of files that tell nobody anything.
-    text = value.partition(" {")[0]
+def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"

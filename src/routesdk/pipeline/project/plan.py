@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -9,8 +11,10 @@ import attrs
 from routesdk.config import Config
 from routesdk.errors import ConfigError
 from routesdk.host import PluginHost
+from routesdk.pipeline.oracle.plan import build_matrix
 from routesdk.pipeline.project.layout import PREPARED, REPORTS, RESULTS, Layout
 from routesdk.pipeline.project.record import Memory
+from routesdk.types import Grade, PartConfig
 
 DOWNLOAD, SPLIT, ORACLE, PREPARE, TRAIN = "download", "split", "oracle", "prepare", "train"
 SFT, DPO, EVALUATE, REPORT = "sft", "dpo", "evaluate", "report"
@@ -64,7 +68,7 @@ class Project:
 
         Raises:
             ConfigError: `train.data` or `evaluate.data` names other rows than the pipeline's own,
-                or `train.output` no folder.
+                or `train.output` no folder, or `train.matrix` labels otherwise than `oracle.matrix`.
             UnknownComponentError: There is no trainer of the name.
         """
         host, layout = host or PluginHost(), Layout.of(config)
@@ -80,6 +84,7 @@ class Project:
             problem = "names no folder of its own"
             raise ConfigError("train.output", str(layout.router), problem, "Write router_checkpoints/mine.")
         host.find("trainer", config.train.trainer.name)
+        _one_matrix(config, host)
         return cls(
             config=config,
             host=host,
@@ -124,6 +129,41 @@ class Project:
             problem = f"comes after --until {names[last]}"
             raise ConfigError("--from", names[first], problem, f"The order is {', '.join(names)}.")
         return tuple(self.stage(name) for name in names[first : last + 1])
+
+
+def require_earlier(stages: Sequence[Stage]) -> None:
+    """Check that what earlier stages wrote is there, where a run does not begin at the beginning.
+
+    Raises:
+        ConfigError: Some of it is missing.
+    """
+    made = {path for stage in stages for path in stage.outputs}
+    gone = [path for stage in stages for path in stage.needs if path not in made and not path.exists()]
+    if gone:
+        names = ", ".join(dict.fromkeys(path.as_posix() for path in gone))
+        problem = f"needs {names}, which {'is' if len(gone) == 1 else 'are'} not there"
+        fix = "Leave out --from, and the stages before it are run."
+        raise ConfigError("--from", stages[0].name, problem, fix)
+
+
+def _one_matrix(config: Config, host: PluginHost) -> None:
+    """See that training labels as the oracle does: it makes the labels anew, with a matrix of its own.
+
+    Said before anything is paid for.
+    """
+    part, name = config.oracle.matrix, config.train.matrix
+    tiers = tuple(tier.name for tier in config.oracle.tiers)
+    oracle = build_matrix(part, host, tiers)
+    fix = f"Write the same `matrix` under [oracle] and [train]: a name, for {len(tiers)} tiers."
+    problem = f"labels otherwise than oracle.matrix, which is {part.name!r}"
+    try:
+        learned = build_matrix(PartConfig(name), host, config.train.tier_names or tiers)
+    except ConfigError as error:
+        problem = f"is not for the tiers of the oracle ({error.problem})"
+        raise ConfigError("train.matrix", repr(name), problem, fix) from error
+    cells = itertools.product(Grade, repeat=len(tiers))
+    if any(oracle.policy(cell).name != learned.policy(cell).name for cell in cells):
+        raise ConfigError("train.matrix", repr(name), problem, fix)
 
 
 def _stages(config: Config, layout: Layout) -> list[Stage]:

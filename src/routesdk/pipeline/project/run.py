@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -19,7 +19,7 @@ from routesdk.pipeline.project.deed import Ears, Work
 from routesdk.pipeline.project.edit import EDITS, KEEP, REFUSE, now, put_aside, refuse_edits, refused
 from routesdk.pipeline.project.edit import keep as keep_edits
 from routesdk.pipeline.project.fact import digest
-from routesdk.pipeline.project.plan import Project, Stage
+from routesdk.pipeline.project.plan import Project, Stage, require_earlier
 from routesdk.pipeline.project.record import Memory, StageRecord
 from routesdk.pipeline.project.standing import State, look
 
@@ -99,7 +99,7 @@ def run(
     stages = project.span(start, until)
     with _alone(project.memory):
         project.memory.recover()
-        _require(project, stages)
+        require_earlier(stages)
         if edits == REFUSE:
             refuse_edits(project, stages)
         going = _Run(
@@ -122,17 +122,6 @@ def _alone(memory: Memory) -> Iterator[None]:
     busy = ConfigError("run", str(memory.folder), "another run is under way in this folder", fix)
     with sole_writer(memory.lock, 0.0, busy=busy):
         yield
-
-
-def _require(project: Project, stages: Sequence[Stage]) -> None:
-    """Check that what earlier stages wrote is there, where a run does not begin at the beginning."""
-    made = {path for stage in stages for path in stage.outputs}
-    gone = [path for stage in stages for path in stage.needs if path not in made and not path.exists()]
-    if gone:
-        names = ", ".join(dict.fromkeys(path.as_posix() for path in gone))
-        problem = f"needs {names}, which {'is' if len(gone) == 1 else 'are'} not there"
-        fix = "Leave out --from, and the stages before it are run."
-        raise ConfigError("--from", stages[0].name, problem, fix)
 
 
 @attrs.frozen(kw_only=True)

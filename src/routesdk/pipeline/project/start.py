@@ -32,7 +32,7 @@ backend = "gemini"
 judge = "gemini"
 # Who writes the reasons that a router learns to give, from the question alone.
 analyst = "heuristic"
-# What turns two grades into a policy.
+# What turns two grades into a policy; another one stands under [train], too.
 matrix = "nine-cell"
 # How the questions are divided.
 test_share = 0.2

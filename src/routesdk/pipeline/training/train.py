@@ -195,12 +195,19 @@ def assemble(
     return assemble_router(
         policy_model=model,
         policy_model_record=PartRecord(kind="policy model", name=link.policy_model),
-        matrix_record=PartRecord(kind="matrix", name=config.matrix),
+        matrix_record=_matrix_record(config, matrix, host),
         tiers=data.tiers,
         calibration=Calibration(policy_gains=policy_gains(data, matrix)),
         training_hashes=data.learned,
         host=host,
     )
+
+
+def _matrix_record(config: TrainConfig, matrix: Matrix, host: PluginHost) -> PartRecord:
+    """Name the matrix, with its tiers where it has others by itself: the router builds it from that alone."""
+    usual = tuple(host.matrix(config.matrix).tiers) == tuple(matrix.tiers)
+    options = {} if usual else {"tiers": tuple(matrix.tiers)}
+    return PartRecord(kind="matrix", name=config.matrix, options=options)
 
 
 def policy_gains(data: TrainingData, matrix: Matrix) -> dict[str, tuple[float, ...]]:
