@@ -117,7 +117,7 @@ def train_router(
 def _run_all(
     chain: Sequence[Link], asked: str, run: Callable[[Link], _T]
 ) -> tuple[dict[str, _T], tuple[Failure, ...]]:
-    """Do something for each trainer: the one that is asked for, then those to compare it with, which may fail.
+    """Do something for each trainer: the one that is asked for, then others, which may fail.
 
     Raises:
         RouteSDKError: What the one that is asked for raises, or one that it starts from.
