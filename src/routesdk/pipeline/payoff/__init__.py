@@ -6,7 +6,7 @@ from routesdk.pipeline.payoff.candidate import Candidate, checkpoint_bytes
 from routesdk.pipeline.payoff.figures import Baseline, Difference, Failure, Figures, Payoff, Spread
 from routesdk.pipeline.payoff.measure import measure
 from routesdk.pipeline.payoff.record import from_record, metric_records, to_markdown, to_record
-from routesdk.pipeline.payoff.scored import Scored, score_rows, with_all_outcomes
+from routesdk.pipeline.payoff.scored import Scored, grade_chances, score_rows, with_all_outcomes
 from routesdk.pipeline.payoff.timing import Timing
 from routesdk.pipeline.payoff.verdict import Advice, Verdict, verdict
 
@@ -24,6 +24,7 @@ __all__ = [
     "Verdict",
     "checkpoint_bytes",
     "from_record",
+    "grade_chances",
     "measure",
     "metric_records",
     "score_rows",

@@ -156,13 +156,14 @@ def _recorded(
     """Return the probability of each policy under the record; scores count as independent chances."""
     table = np.zeros((len(rows), len(policies)))
     for at, row in enumerate(rows):
-        for cell in itertools.product(*(_grades(row.outcomes[model]) for model in models)):
+        for cell in itertools.product(*(grade_chances(row.outcomes[model]) for model in models)):
             policy = matrix.policy(tuple(grade for grade, _ in cell)).name
             table[at, policies.index(policy)] += math.prod(chance for _, chance in cell)
     return np.minimum(table, 1.0)
 
 
-def _grades(outcome: Outcome) -> tuple[tuple[Grade, float], ...]:
+def grade_chances(outcome: Outcome) -> tuple[tuple[Grade, float], ...]:
+    """Return the grades that an outcome may stand for, with their chances: a score is a chance of CORRECT."""
     if outcome.grade is not None:
         return ((outcome.grade, 1.0),)
     return ((Grade.CORRECT, outcome.quality), (Grade.INCORRECT, 1.0 - outcome.quality))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +26,7 @@ from routesdk.pipeline.payoff import (
     Payoff,
     Verdict,
     checkpoint_bytes,
+    grade_chances,
     measure,
     metric_records,
     to_record,
@@ -217,21 +220,27 @@ def policy_gains(data: TrainingData, matrix: Matrix) -> dict[str, tuple[float, .
     rows of the training serve. A policy that no row has gains nothing.
 
     Raises:
-        TrainingError: No row has grades of all tiers.
+        TrainingError: No row has outcomes of all tiers.
     """
-    gains: dict[str, list[list[float]]] = {policy.name: [] for policy in matrix.policies}
     models = [tier.model for tier in data.tiers]
+    steps = len(models) - 1
+    sums = {policy.name: np.zeros(steps) for policy in matrix.policies}
+    weights = dict.fromkeys(sums, 0.0)
     for part in (data.train, data.validation):
         for example in read_examples(part.path):
-            grades = [example.outcomes[each].grade for each in models if each in example.outcomes]
-            known = tuple(grade for grade in grades if grade is not None)
-            if len(known) == len(models):
-                right = [float(grade is Grade.CORRECT) for grade in known]
-                gains[matrix.policy(known).name].append(np.diff(right).tolist())
-    if not any(gains.values()):
-        raise TrainingError("train", "no row has grades of all tiers", "Check `train.tiers`.")
-    none = (0.0,) * (len(models) - 1)
-    return {name: tuple(np.mean(rows, axis=0).tolist()) if rows else none for name, rows in gains.items()}
+            if not all(model in example.outcomes for model in models):
+                continue
+            for cell in itertools.product(*(grade_chances(example.outcomes[model]) for model in models)):
+                grades = tuple(grade for grade, _ in cell)
+                policy, weight = matrix.policy(grades).name, math.prod(chance for _, chance in cell)
+                sums[policy] += weight * np.diff([float(grade is Grade.CORRECT) for grade in grades])
+                weights[policy] += weight
+    if not any(weights.values()):
+        raise TrainingError("train", "no row has outcomes of all tiers", "Check `train.tiers`.")
+    return {
+        name: tuple((total / weights[name]).tolist()) if weights[name] else (0.0,) * steps
+        for name, total in sums.items()
+    }
 
 
 def matrix_of(config: TrainConfig, host: PluginHost) -> Matrix:
