@@ -164,7 +164,7 @@ def _baselines(evaluation: Evaluation) -> Mapping[str, object]:
 
 
 def _bounds(found: Interval | None) -> list[float] | None:
-    return None if found is None else [round(each, 4) for each in (found.value, found.low, found.high)]
+    return None if found is None else [round(each, 6) for each in (found.value, found.low, found.high)]
 
 
 def _options() -> argparse.Namespace:
