@@ -40,9 +40,7 @@ def benchmark(repository: Path, folder: Path, *arguments: str) -> dict[str, floa
 
 
 @pytest.mark.slow
-def test_all_metrics_are_bounded_on_10000_rows_with_2000_resamples(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_all_metrics_are_bounded_on_10000_rows_with_2000_resamples(repository: Path, tmp_path: Path) -> None:
     found = benchmark(repository, tmp_path)
 
     assert (found["rows"], found["resamples"]) == (10_000, 2000)

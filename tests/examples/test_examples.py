@@ -140,9 +140,7 @@ def test_the_nine_cells_of_recorded_answers_are_a_direct_count_of_the_file(
 
 
 @pytest.mark.slow
-def test_the_recorded_pipeline_goes_from_start_to_report(
-    data_folder: Path, tmp_path: Path
-) -> None:
+def test_the_recorded_pipeline_goes_from_start_to_report(data_folder: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "ROUTESDK_DATA": str(data_folder), "HF_HUB_OFFLINE": "1"}
     # A key would be of no use: no provider is asked.
     environment = {key: value for key, value in environment.items() if not key.endswith("_API_KEY")}
