@@ -13,6 +13,7 @@ from routesdk import Router
 from routesdk.dataset import read_examples, write_examples
 from routesdk.errors import ConfigError, LeakError, UnknownComponentError
 from routesdk.host import PluginHost
+from routesdk.pipeline.evaluation import read_evaluation
 from routesdk.pipeline.project import Project, estimate, run
 from routesdk.testing import MODELS, make_examples
 
@@ -333,3 +334,22 @@ def test_a_dry_run_needs_what_the_run_needs(project: Path) -> None:
 
     with pytest.raises(ConfigError, match="Leave out --from"):
         estimate(open_project(), start="evaluate")
+
+
+def test_it_is_said_where_test_rows_have_grades_of_another_judge(project: Path) -> None:
+    file = project / "routesdk.toml"
+    recorded = 'judge = { name = "recorded", options = { path = "recorded.jsonl" } }'
+    file.write_text(file.read_text("utf-8").replace(recorded, 'judge = "lexical"'), encoding="utf-8")
+
+    (summary,) = (
+        each.summary for each in run(open_project()) if (each.stage, each.what) == ("evaluate", "done")
+    )
+
+    said = "test rows keep the grades that the benchmark brings, while 'lexical' graded what was learned from"
+    assert said in summary
+    assert any(said in note for note in read_evaluation(project / "evaluation" / "results").notes)
+
+
+def test_nothing_is_said_of_judges_where_all_rows_have_recorded_grades(project: Path) -> None:
+    notes = read_evaluation(project / "evaluation" / "results").notes
+    assert not [note for note in notes if "grades that the benchmark brings" in note]

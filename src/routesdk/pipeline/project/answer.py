@@ -25,10 +25,12 @@ class Answered:
     Attributes:
         rows: Rows with an outcome of every tier, in the file's order.
         left_out: Rows without one.
+        brought: Rows whose outcomes the benchmark itself brings: no judge of ours graded them.
     """
 
     rows: tuple[Example, ...]
     left_out: int
+    brought: int
 
 
 def answered_test(work: Work) -> Answered:
@@ -60,7 +62,7 @@ def answered_test(work: Work) -> Answered:
     if not kept:
         fix = f"Look at the reasons with `routesdk oracle show {layout.test_journal.as_posix()}`."
         raise ConfigError("test rows", layout.test.as_posix(), "none has a grade of every tier", fix)
-    return Answered(rows=kept, left_out=len(rows) - len(kept))
+    return Answered(rows=kept, left_out=len(rows) - len(kept), brought=len(rows) - len(lacking))
 
 
 def unanswered(rows: Sequence[Example], models: Sequence[str]) -> list[Example]:

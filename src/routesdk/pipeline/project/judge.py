@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
+import attrs
+
 from routesdk.config import Config
 from routesdk.dataset import replacing, write_examples
 from routesdk.pipeline.evaluation import (
@@ -15,7 +17,7 @@ from routesdk.pipeline.evaluation import (
     write_evaluation,
 )
 from routesdk.pipeline.project import plan
-from routesdk.pipeline.project.answer import answered_test
+from routesdk.pipeline.project.answer import Answered, answered_test
 from routesdk.pipeline.project.deed import Work
 from routesdk.pipeline.project.layout import REPORTS
 from routesdk.pipeline.project.plan import Project
@@ -53,10 +55,19 @@ def evaluate_router(work: Work) -> str:
         command=work.command,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
-    write_evaluation(found, work.folder)
+    notes = _graded_elsewhere(answered, project.config.oracle.judge.name)
+    write_evaluation(attrs.evolve(found, notes=(*found.notes, *notes)), work.folder)
     rows_left = "1 row" if answered.left_out == 1 else f"{answered.left_out:,} rows"
     left_out = f"; {rows_left} without outcomes left out" if answered.left_out else ""
-    return f"{found.verdict.sentences[0].rstrip('.')}{left_out}"
+    return "; ".join([f"{found.verdict.sentences[0].rstrip('.')}{left_out}", *notes])
+
+
+def _graded_elsewhere(answered: Answered, judge: str) -> tuple[str, ...]:
+    """Say where test rows were not graded by the judge that the router learned from."""
+    if judge == "recorded" or not answered.brought:
+        return ()
+    rows = "1 test row keeps" if answered.brought == 1 else f"{answered.brought:,} test rows keep"
+    return (f"{rows} the grades that the benchmark brings, while {judge!r} graded what was learned from",)
 
 
 def write_report(work: Work) -> str:
