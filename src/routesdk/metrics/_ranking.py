@@ -45,6 +45,28 @@ def grouped(values: Floats, starts: npt.NDArray[np.int64]) -> Floats:
     return np.asarray(np.add.reduceat(values, starts, axis=1), dtype=np.float64)
 
 
+def moved_area(drawn: Floats, gain: Floats, starts: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Add up what is gained as rows move to the large model, from the highest score down.
+
+    Args:
+        drawn: How often each row was drawn, (resamples, rows), by falling score.
+        gain: What the large model has over the medium one on each row, in that order, (rows,).
+        starts: Where each distinct score begins; see `ranked`.
+
+    Returns:
+        For each resample the area under the gain against the share moved, times its rows;
+        the whole gain; and its rows.
+    """
+    gained = grouped(drawn * gain, starts)
+    drawn = grouped(drawn, starts)
+    through = np.cumsum(drawn, axis=1)
+    rows = through[:, -1]
+    # A query moved at share s is answered by the large model over the remaining 1 - s.
+    remaining = rows[:, None] - through + drawn / 2
+    area = np.einsum("rb,rb->r", gained, remaining) / rows
+    return area, gained.sum(axis=1), rows
+
+
 def quality_gap(metric: str, medium: Floats, large: Floats) -> float:
     """Add up what the large model has over the medium one.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from routesdk.metrics._input import SMALLEST_GAP, same_rows, unit_column
-from routesdk.metrics._ranking import grouped, over, quality_gap, ranked, ranking_columns
+from routesdk.metrics._ranking import grouped, moved_area, over, quality_gap, ranked, ranking_columns
 from routesdk.metrics.accuracy import routed_quality
 from routesdk.metrics.deferral import check_recovered, deferral_curve
 from routesdk.metrics.intervals import DEFAULT_RESAMPLES, bootstrap_interval
@@ -94,15 +94,7 @@ def apgr_statistic(score: npt.ArrayLike, medium: npt.ArrayLike, large: npt.Array
     gain = (dear - cheap)[order]
 
     def statistic(counts: Floats) -> Floats:
-        drawn = counts[:, order]
-        gained = grouped(drawn * gain, starts)
-        drawn = grouped(drawn, starts)
-        through = np.cumsum(drawn, axis=1)
-        rows = through[:, -1]
-        gap = gained.sum(axis=1)
-        # A query moved at share s is answered by the large model over the remaining 1 - s.
-        remaining = rows[:, None] - through + drawn / 2
-        area = np.einsum("rb,rb->r", gained, remaining) / rows
+        area, gap, rows = moved_area(counts[:, order], gain, starts)
         return over(area, gap, gap > SMALLEST_GAP * rows)
 
     return statistic

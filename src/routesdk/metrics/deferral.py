@@ -13,7 +13,7 @@ import numpy as np
 
 from routesdk.errors import MetricError
 from routesdk.metrics._input import SMALLEST_GAP, whole_number
-from routesdk.metrics._ranking import grouped, ranked, ranking_columns
+from routesdk.metrics._ranking import moved_area, ranked, ranking_columns
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -209,14 +209,7 @@ def deferral_area_statistic(score: npt.ArrayLike, medium: npt.ArrayLike, large: 
     gain = (dear - cheap)[order]
 
     def statistic(counts: Floats) -> Floats:
-        drawn = counts[:, order]
-        gained = grouped(drawn * gain, starts)
-        drawn = grouped(drawn, starts)
-        through = np.cumsum(drawn, axis=1)
-        rows = through[:, -1]
-        # A query moved at share s is answered by the large model over the remaining 1 - s.
-        remaining = rows[:, None] - through + drawn / 2
-        area = np.einsum("rb,rb->r", gained, remaining) / rows
+        area, _, rows = moved_area(counts[:, order], gain, starts)
         return np.asarray((counts @ cheap + area) / rows, dtype=np.float64)
 
     return statistic

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 
 from routesdk.config import Config
-from routesdk.dataset import replacing, write_examples
+from routesdk.dataset import write_examples
 from routesdk.pipeline.evaluation import (
     PERTURBATIONS,
     data_file,
@@ -22,7 +22,7 @@ from routesdk.pipeline.project.deed import Work
 from routesdk.pipeline.project.layout import REPORTS
 from routesdk.pipeline.project.plan import Project
 from routesdk.pricebook import catalogue_of
-from routesdk.report import to_html, to_markdown
+from routesdk.report import write_html, write_markdown
 from routesdk.router import Router
 
 
@@ -78,9 +78,8 @@ def write_report(work: Work) -> str:
         OSError: A file cannot be written.
     """
     found = read_evaluation(work.project.layout.results)
-    for name, text in zip(REPORTS, (to_html(found), to_markdown(found)), strict=True):
-        with replacing(work.folder / name) as file:
-            file.write(text.encode("utf-8"))
+    for name, write in zip(REPORTS, (write_html, write_markdown), strict=True):
+        write(found, work.folder / name)
     return f"{found.verdict.advice.value}; {found.rows:,} test rows"
 
 
